@@ -6,6 +6,7 @@ first contact named. Source: `model.md` §2.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .facts import Fact
@@ -18,26 +19,22 @@ if TYPE_CHECKING:
 INBOUND, OUTBOUND, MUTUAL = "inbound", "outbound", "mutual"
 
 
+@dataclass(slots=True)
 class Waiting:
-    """Our latest spoken exchange in a conversation that no answer of theirs has rewarded yet."""
+    """Our latest spoken exchange in a conversation that no answer of theirs has rewarded yet.
 
-    __slots__ = ("at", "discount", "event_id", "factors", "key", "weight")
+    `discount` is None when it earned nothing when sent, and so has no place in its day's count yet.
+    """
 
-    def __init__(
-        self,
-        at: int,
-        event_id: str,
-        weight: float,
-        factors: list[list[Any]],
-        key: str,
-        discount: float | None,
-    ) -> None:
-        self.at = at
-        self.event_id = event_id
-        self.weight = weight
-        self.factors = factors
-        self.key = key
-        self.discount = discount
+    at: int
+    event_id: str
+    weight: float
+    factors: list[list[Any]]
+    key: str
+    discount: float | None
+    brand: bool
+    colleague: str | None
+    pairs: list[str]
 
 
 class Conversation:

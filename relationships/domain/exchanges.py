@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import contact, questions
 from .conversations import INBOUND, MUTUAL, OUTBOUND, Conversation, Waiting
 from .facts import Fact
+from .instants import utc_day
 from .strength import discount, fade
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def take_spoken(fold: Fold, fact: Fact) -> None:
     fold.talk.append((at, float(theirs), float(ours)))
     if theirs:
         talk.inbound_at = at
+        if data.get("topics"):
+            fold.last_topics = (at, fact.event_id, data["topics"])
     if ours:
         talk.outbound_at = at
 
@@ -94,7 +97,10 @@ def _credit_spoken(fold: Fold, fact: Fact, talk: Conversation, brand: bool, name
         placed = _credit(fold, fact, weight, share, face, key)
         later = policy.brand if brand else policy.answered
         factors: list[list[Any]] = [["answered", later], ["face", face]]
-        talk.waiting = Waiting(fact.at, fact.event_id, weight, factors, key, placed)
+        pairs = pairs_of(fact)
+        talk.waiting = Waiting(
+            fact.at, fact.event_id, weight, factors, key, placed, brand, _colleague(fact), pairs
+        )
     talk.unanswered += 1
 
 
@@ -108,7 +114,8 @@ def _reward(fold: Fold, talk: Conversation, at: int) -> None:
     placed = waiting.discount if waiting.discount is not None else _place(fold, waiting.key)
     factors = [("weight", waiting.weight), ("nth of the day", placed)]
     factors += [(name, value) for name, value in waiting.factors]
-    _add_term(fold, waiting.event_id, "answered", at, tuple(factors))
+    _add_term(fold, waiting.event_id, "answered", at, tuple(factors), waiting.pairs)
+    _earn(fold, at, waiting.weight * placed * waiting.factors[0][1], waiting.brand, waiting.colleague)
 
 
 def take_gesture(fold: Fold, fact: Fact) -> None:
@@ -133,7 +140,7 @@ def take_full_points(fold: Fold, fact: Fact) -> None:
     weight = fold.policy.points.get(fact.type, 0.0)
     if fact.data.get("channel") != "broadcast" and weight:
         factors = (("weight", weight), ("face", _face_factor(fold, fact.at)))
-        _add_term(fold, fact.event_id, fact.type, fact.at, factors)
+        _add_term(fold, fact.event_id, fact.type, fact.at, factors, pairs_of(fact))
 
 
 def _counted_with(fold: Fold, fact: Fact, name: str) -> str:
@@ -166,13 +173,49 @@ def _credit(fold: Fold, fact: Fact, weight: float, share: float, face: float, ke
         fact.type,
         fact.at,
         (("weight", weight), ("nth of the day", placed), ("account", share), ("face", face)),
+        pairs_of(fact),
     )
+    brand = fact.data.get("our_account") == "brand"
+    _earn(fold, fact.at, weight * placed * share, brand, _colleague(fact))
     return placed
 
 
-def _add_term(fold: Fold, event_id: str, kind: str, at: int, factors: tuple[tuple[str, float], ...]) -> None:
+def _add_term(
+    fold: Fold, event_id: str, kind: str, at: int, factors: tuple[tuple[str, float], ...], pairs: list[str]
+) -> None:
     total = 1.0
     for _, value in factors:
         total *= value
     fold.sums.exchanges += total
-    fold.exchange_terms.append((event_id, kind, at, factors, total))
+    fold.exchange_terms.append((event_id, kind, at, factors, total, pairs))
+    for pair in pairs:
+        fold.tie(pair)[2] += total
+
+
+def pairs_of(fact: Fact) -> list[str]:
+    """Each of our people with each of theirs whom the event names: "our id, their id"."""
+    ours, theirs = fact.data.get("our_people"), fact.data.get("contacts")
+    if not ours or not theirs:
+        return []
+    return [f"{our} {their}" for our in ours for their in theirs]
+
+
+def _colleague(fact: Fact) -> str | None:
+    ours = fact.data.get("our_people")
+    return ours[0] if ours else None
+
+
+def _earn(fold: Fold, at: int, points: float, brand: bool, colleague: str | None) -> None:
+    """Counts points towards the balance between personal accounts and the brand, by UTC day."""
+    earned, day = fold.earned, utc_day(at)
+    if not earned or earned[-1][0] != day:
+        earned.append([day, 0.0, 0.0, {}])
+        while earned[0][0] <= day - fold.policy.balance_within:
+            earned.popleft()
+    entry = earned[-1]
+    if brand:
+        entry[2] += points
+        return
+    entry[1] += points
+    name = colleague or ""
+    entry[3][name] = entry[3].get(name, 0.0) + points

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -27,7 +28,7 @@ from .conversations import Conversation, remember
 from .coverage import Cover
 from .facts import Fact, effective
 from .history import NeedsHistory
-from .instants import DAY, utc_day
+from .instants import DAY, to_us, utc_day
 from .judgement import Gap, Meeting, Period, Question
 from .meetings import Held
 from .policy import DEFAULT_TIER, Policy
@@ -104,7 +105,8 @@ class Fold:
         self.fresh_gaps: list[Gap] = []  # closed since the state was made or loaded
 
         self.sums = Sums(self.tier)
-        self.exchange_terms: list[tuple[str, str, int, tuple[tuple[str, float], ...], float]] = []
+        self.exchange_terms: list[tuple[str, str, int, tuple[tuple[str, float], ...], float, list[str]]] = []
+        self.pairs: dict[str, list[Any]] = {}  # "our id, their id" → instant, sums of meetings and exchanges
         self.talk: list[tuple[int, float, float]] = []
         self.held: dict[str, Held] = {}
         self.meetings_forgotten = False
@@ -129,6 +131,13 @@ class Fold:
         self.people: dict[str, int] = {}
         self.colleagues: dict[str, int] = {}
         self.projects: dict[str, str] = {}
+        self.promises: dict[str, tuple[int | None, str, str]] = {}  # open: due, event, by whom
+        self.owner_changed: tuple[int, str] | None = None
+        self.handover: tuple[int, str] | None = None  # begun and not completed
+        self.last_topics: tuple[int, str, list[str]] | None = None  # of theirs
+        self.peak = 0.0  # the largest sum of strength ever
+        # Points of the last 180 days by UTC day: [day, personal, brand, {colleague: personal}]
+        self.earned: deque[list[Any]] = deque()
         self.last_success: tuple[int, str] | None = None
         self.last_advocacy: tuple[int, str] | None = None
 
@@ -254,9 +263,42 @@ class Fold:
         if restate:
             long, short = self.tier.half_life_meeting, self.tier.half_life_exchange
             sums.meetings = sum(h.counted * fade(sums.at - h.at, long) for h in self.held.values())
-            sums.exchanges = sum(weight * fade(sums.at - at, short) for _, _, at, _, weight in self.exchange_terms)
+            sums.exchanges = sum(term[4] * fade(sums.at - term[2], short) for term in self.exchange_terms)
             sums.inbound = sum(i * fade(sums.at - at, short) for at, i, _ in self.talk)
             sums.outbound = sum(o * fade(sums.at - at, short) for at, _, o in self.talk)
+            self._restate_ties(long, short)
+
+    def _restate_ties(self, long: float, short: float) -> None:
+        at = self.sums.at
+        self.pairs = {}
+        for held in self.held.values():
+            for pair in held.pairs:
+                self.pairs.setdefault(pair, [at, 0.0, 0.0])[1] += held.counted * fade(at - held.at, long)
+        for _, _, then, _, weight, pairs in self.exchange_terms:
+            for pair in pairs:
+                self.pairs.setdefault(pair, [at, 0.0, 0.0])[2] += weight * fade(at - then, short)
+
+    def tie(self, pair: str) -> list[Any]:
+        """The running sums of a pair, faded to the sums' own moment: [at, meetings, exchanges]."""
+        at, tie = self.sums.at, self.pairs.get(pair)
+        if tie is None:
+            tie = self.pairs[pair] = [at, 0.0, 0.0]
+        elif tie[0] < at:
+            tie[1] *= fade(at - tie[0], self.tier.half_life_meeting)
+            tie[2] *= fade(at - tie[0], self.tier.half_life_exchange)
+            tie[0] = at
+        return tie
+
+    def ties(self, instant: int) -> list[tuple[str, str, float]]:
+        """Who knows whom at `instant`: (our id, their id, sum of the terms that name both), the strongest first."""
+        share, tier = 0.5 + 0.5 * self.reciprocity(), self.tier
+        found = []
+        for pair, (at, met, talked) in self.pairs.items():
+            ours, _, theirs = pair.partition(" ")
+            age = instant - at
+            total = met * fade(age, tier.half_life_meeting) + talked * fade(age, tier.half_life_exchange) * share
+            found.append((ours, theirs, total))
+        return sorted(found, key=lambda tie: (-tie[2], tie[0], tie[1]))
 
     def _instant(self, at: int, group: list[Fact]) -> None:
         """All events of one instant, then one judgement."""
@@ -285,7 +327,7 @@ class Fold:
         for fact in group:
             self._take_one(fact)
             self.version = max(self.version, fact.version)
-        self.sums.mark(self.policy)
+        self.peak = max(self.peak, self.sums.mark(self.policy))
         if self.standing is None:
             self.standing = Standing(at, group[0].event_id)
         self.periods.extend(self._settle(self.standing, at, with_events=True))
@@ -311,6 +353,26 @@ class Fold:
         self.projects.pop(name, None)
         if fact.type == "project_succeeded":
             self.last_success = (fact.at, fact.event_id)
+
+    def _promise(self, fact: Fact) -> None:
+        data = fact.data
+        name = data.get("commitment_id") or fact.event_id
+        if fact.type == "commitment_made":
+            due = to_us(datetime.fromisoformat(data["due"])) if data.get("due") else None
+            self.promises[name] = (due, fact.event_id, data.get("by", "ours"))
+            return
+        self.promises.pop(name, None)
+        if fact.type == "commitment_broken":
+            meetings.note_signal(self, fact)
+        else:
+            exchanges.take_full_points(self, fact)
+
+    def _owner(self, fact: Fact) -> None:
+        if fact.data.get("previous") is not None:
+            self.owner_changed = (fact.at, fact.event_id)
+
+    def _handover(self, fact: Fact) -> None:
+        self.handover = (fact.at, fact.event_id) if fact.type == "handover_started" else None
 
     def _left(self, fact: Fact) -> None:
         self.people.pop(fact.data["contact_id"], None)
@@ -413,7 +475,7 @@ class Fold:
                     ("faded", faded),
                 )
                 found.append(Term(held.event_id, held.mode, held.at, factors, held.counted * faded))
-        for event_id, kind, at, fixed, weight in self.exchange_terms:
+        for event_id, kind, at, fixed, weight, _ in self.exchange_terms:
             faded = fade(instant - at, tier.half_life_exchange)
             factors = (*fixed, ("faded", faded), ("both sides", share))
             found.append(Term(event_id, kind, at, factors, weight * faded * share))
@@ -428,8 +490,12 @@ _TAKERS: dict[str, Callable[[Fold, Fact], None]] = {
     "meeting_answered": meetings.take_answer,
     "meeting_cancelled": meetings.take_cancellation,
     "meeting_missed": meetings.take_miss,
-    "commitment_broken": meetings.note_signal,
-    "commitment_kept": exchanges.take_full_points,
+    "commitment_made": Fold._promise,
+    "commitment_broken": Fold._promise,
+    "commitment_kept": Fold._promise,
+    "owner_assigned": Fold._owner,
+    "handover_started": Fold._handover,
+    "handover_completed": Fold._handover,
     "advocacy_given": exchanges.take_full_points,
     "project_started": Fold._project,
     "project_succeeded": Fold._project,

@@ -84,7 +84,8 @@ class Question:
 class Meeting:
     """A meeting as far as it is known. `status`: planned, cancelled, held or missed.
 
-    `starts_at` and `ends_at` are the plan's; `held_at` is when it was said to have taken place.
+    `starts_at` and `ends_at` are the plan's; `held_at` is when it was said to have taken place; `event_id` and
+    `told_at` are the latest event about it.
     """
 
     meeting_id: str
@@ -95,3 +96,4 @@ class Meeting:
     accepted: bool
     event_id: str
     held_at: int | None = None
+    told_at: int = 0

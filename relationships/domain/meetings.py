@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from . import contact, questions
+from .exchanges import pairs_of
 from .facts import Fact, meeting_of
 from .history import NeedsHistory
 from .instants import HOUR, to_us, utc_day
@@ -37,6 +38,7 @@ class Held:
     quality: float
     prepared: float
     mode: str
+    pairs: list[str]
     counted: float = 0.0
 
     @property
@@ -99,6 +101,7 @@ def take_held(fold: Fold, fact: Fact) -> None:
         plan.accepted if plan else False,
         fact.event_id,
         at,
+        at,
     )
 
 
@@ -157,6 +160,7 @@ def _credit(fold: Fold, fact: Fact, day: int, in_person: bool) -> None:
         quality=quality(outcome, policy),
         prepared=1.0 + policy.beta * fold.post_prepared,
         mode=data["mode"],
+        pairs=pairs_of(fact),
     )
     fold.held[meeting_id] = held
     _best_of_day(fold, day)
@@ -177,7 +181,10 @@ def _best_of_day(fold: Fold, day: int) -> None:
     for held in same_day:
         counts = held.worth if held is best else 0.0
         if counts != held.counted:
-            fold.sums.meetings += (counts - held.counted) * fade(fold.sums.at - held.at, fold.tier.half_life_meeting)
+            change = (counts - held.counted) * fade(fold.sums.at - held.at, fold.tier.half_life_meeting)
+            fold.sums.meetings += change
+            for pair in held.pairs:
+                fold.tie(pair)[1] += change
             held.counted = counts
 
 
@@ -214,6 +221,7 @@ def take_plan(fold: Fold, fact: Fact) -> None:
             before.accepted if before else False,
             fact.event_id,
         ),
+        fact,
     )
 
 
@@ -228,21 +236,21 @@ def take_move(fold: Fold, fact: Fact) -> None:
     ends = fact.data.get("new_ends_at")
     plan.starts_at, plan.ends_at = starts, _instant_of(ends) if ends else starts + length
     plan.status = "planned"
-    _note(fold, plan)
+    _note(fold, plan, fact)
 
 
 def take_answer(fold: Fold, fact: Fact) -> None:
     plan = _planned(fold, fact)
     if plan is not None:
         plan.accepted = fact.data["answer"] == "accepted"
-        _note(fold, plan)
+        _note(fold, plan, fact)
 
 
 def take_cancellation(fold: Fold, fact: Fact) -> None:
     plan = _planned(fold, fact)
     if plan is not None:
         plan.status, plan.accepted = "cancelled", False
-        _note(fold, plan)
+        _note(fold, plan, fact)
 
 
 def take_miss(fold: Fold, fact: Fact) -> None:
@@ -256,7 +264,7 @@ def take_miss(fold: Fold, fact: Fact) -> None:
     if plan is None:
         plan = Meeting(meeting_id, "missed", fact.at, fact.at, None, False, fact.event_id)
     plan.status, plan.accepted = "missed", False
-    _note(fold, plan)
+    _note(fold, plan, fact)
 
 
 def _planned(fold: Fold, fact: Fact) -> Meeting | None:
@@ -267,8 +275,9 @@ def _planned(fold: Fold, fact: Fact) -> Meeting | None:
     return plan
 
 
-def _note(fold: Fold, plan: Meeting) -> None:
+def _note(fold: Fold, plan: Meeting, fact: Fact) -> None:
     meeting_id = plan.meeting_id
+    plan.event_id, plan.told_at = fact.event_id, fact.at
     fold.planned[meeting_id] = fold.fresh_meetings[meeting_id] = plan
     if plan.accepted and plan.status == "planned":
         fold.accepted[meeting_id] = plan

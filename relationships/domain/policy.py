@@ -149,6 +149,7 @@ class Policy:
     gap_broken: float = 0.34
     ground_laid_coverage: float = 0.5
     ground_laid_within: float = 21
+    balance_within: int = 180
     question_target: int = 1
     question_target_public: int = 2
     question_missed: int = 5

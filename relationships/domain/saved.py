@@ -52,11 +52,17 @@ _PLAIN = [
     "people",
     "colleagues",
     "projects",
+    "promises",
+    "owner_changed",
+    "handover",
+    "last_topics",
+    "peak",
+    "pairs",
     "last_success",
     "last_advocacy",
 ]
 # … and as lists.
-_SEQUENCES = ["two_way_days", "intervals", "early_cover", "ideas_ours", "ideas_theirs"]
+_SEQUENCES = ["two_way_days", "intervals", "early_cover", "ideas_ours", "ideas_theirs", "earned"]
 
 
 def _values(record: Any) -> list[Any]:
@@ -65,7 +71,7 @@ def _values(record: Any) -> list[Any]:
 
 
 def _talk_values(talk: Conversation) -> list[Any]:
-    waiting = None if talk.waiting is None else [getattr(talk.waiting, name) for name in _WAITING]
+    waiting = None if talk.waiting is None else _values(talk.waiting)
     return [talk.inbound_at, talk.outbound_at, talk.unanswered, waiting]
 
 
@@ -75,8 +81,6 @@ def _talk(values: list[Any]) -> Conversation:
     talk.waiting = None if waiting is None else Waiting(*waiting)
     return talk
 
-
-_WAITING = ("at", "event_id", "weight", "factors", "key", "discount")
 
 
 def dump(fold: Fold) -> dict[str, Any]:
@@ -133,6 +137,7 @@ def restore(fold: Fold, state: dict[str, Any]) -> None:
     fold.two_way_days = deque(state["two_way_days"])
     fold.intervals.extend(state["intervals"])
     fold.early_cover = state["early_cover"]
+    fold.earned = deque(state["earned"])
     fold.ideas_ours.extend(tuple(idea) for idea in state["ideas_ours"])
     fold.ideas_theirs.extend(tuple(idea) for idea in state["ideas_theirs"])
     fold.named = set(state["named"])

@@ -122,8 +122,8 @@ class Sums:
             return policy.reciprocity_unknown
         return 2.0 * min(self.inbound, self.outbound) / both
 
-    def mark(self, policy: Policy) -> None:
-        """Notes the sums of this instant, keeping what a velocity over 30 days needs."""
+    def mark(self, policy: Policy) -> float:
+        """Notes the sums of this instant, keeping what a velocity over 30 days needs; returns their total."""
         marks = self.marks
         share = 0.5 + 0.5 * self.reciprocity(policy)
         tier = self.tier
@@ -139,6 +139,7 @@ class Sums:
         horizon = self.at - 30 * DAY
         while len(marks) > 1 and marks[1].at <= horizon:
             marks.popleft()
+        return self.meetings + self.exchanges * share
 
     def dump(self) -> list[Any]:
         """The state as JSON values."""

@@ -1,0 +1,95 @@
+"""Writes the part of `docs/events.md` that follows from the code: `python -m tests.documentation`.
+
+`tests/test_documentation.py` fails when the page is not what this would write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from relationships.domain.events import EVENT_TYPES, EventType, Exchange
+from relationships.domain.fields import Spec
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
+MARK = "<!-- What follows is written by `python -m tests.documentation`. -->"
+
+EXCHANGE: Mapping[str, Spec] = {field.name: field.metadata["spec"] for field in fields(Exchange)}
+
+FAMILIES = {
+    "exchange": "Exchanges",
+    "advocacy": "Advocacy",
+    "meeting": "Meetings",
+    "commitment": "Commitments",
+    "project": "Projects",
+    "echo": "Echo",
+    "roster": "Roster and care",
+    "about": "About events",
+    "policy": "Policies",
+}
+
+
+def catalogue() -> str:
+    """All types by family, each with its fields and an example."""
+    lines = [MARK, ""]
+    for family, title in FAMILIES.items():
+        kinds = [kind for kind in EVENT_TYPES.values() if kind.kind == family]
+        lines += [f"## {title}", "", "| type | what happened | points | |", "|---|---|---|---|"]
+        lines += [f"| [`{k.name}`](#{k.name}) | {k.summary} | {_points(k)} | {_marks(k)} |" for k in kinds]
+        lines.append("")
+        if family == "exchange":
+            lines += ["Every exchange may say:", "", *_table(EXCHANGE, EVENT_TYPES["message_sent"]), ""]
+        for kind in kinds:
+            lines += _entry(kind)
+    return "\n".join(lines)
+
+
+def _points(kind: EventType) -> str:
+    if kind.name == "meeting_held":
+        return "10 in person, 5 by video"
+    return f"{kind.points:g}" if kind.points else ""
+
+
+def _marks(kind: EventType) -> str:
+    marks = ["spoken"] if kind.spoken else []
+    if not kind.postable:
+        marks.append("made by other resources")
+    return ", ".join(marks)
+
+
+def _entry(kind: EventType) -> list[str]:
+    shared = EXCHANGE if issubclass(kind.record, Exchange) else {}
+    own = {name: spec for name, spec in kind.specs.items() if name not in shared}
+    lines = [f"### {kind.name}", ""]
+    if own:
+        lines += [*_table(own, kind), ""]
+    return [*lines, "```json", json.dumps(dict(kind.example), ensure_ascii=False), "```", ""]
+
+
+def _table(specs: Mapping[str, Spec], kind: EventType) -> list[str]:
+    rows = [f"| `{name}` | {spec.doc} | {_holds(spec, kind, name)} |" for name, spec in specs.items()]
+    return ["| field | holds | |", "|---|---|---|", *rows]
+
+
+def _holds(spec: Spec, kind: EventType, name: str) -> str:
+    told = ["**required**"] if spec.required else []
+    told.append(", ".join(f"`{choice}`" for choice in spec.choices) if spec.choices else spec.kind)
+    default = kind.default_direction if name == "direction" else spec.default
+    if default is not None:
+        told.append(f"`{default}` when silent")
+    elif name == "direction":
+        told.append("**required**")
+    if spec.sealed:
+        told.append("sealed")
+    return "; ".join(told)
+
+
+def written(page: str) -> str:
+    """The page with its catalogue made anew; what stands before the mark is kept."""
+    return page.partition(MARK)[0] + catalogue()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text()))
