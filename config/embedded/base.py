@@ -1,0 +1,21 @@
+"""Django's PostgreSQL backend, which starts the embedded server when it finds nobody there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.postgresql import base
+from psycopg import OperationalError
+
+from config import embedded
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        # Asking first would cost every connection a look at the process table; a dead server refuses at once.
+        try:
+            return super().get_new_connection(conn_params)
+        except OperationalError:
+            embedded.ensure(settings.EMBEDDED_DIRECTORY)
+            return super().get_new_connection(conn_params)
