@@ -29,7 +29,6 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,14 +58,23 @@ class StatedEvent:
     sealed_digest: bytes | None
 
 
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: Mapping[str, Any]) -> str:
     """The JSON text that is stored and hashed: keys sorted, no blanks, characters as they are."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _JSON.encode(value)
 
 
 def canonical_bytes(event: StatedEvent) -> bytes:
     """The bytes that the content hash covers; the module's docstring draws them."""
-    fields: tuple[str | bytes | None, ...] = (
+    parts = [
+        LAYOUT,
+        _uuid(event.event_id),
+        _uuid(event.stream_id),
+        _TWO.pack(event.type_version, event.occurred_at_us),
+    ]
+    for text in (
         event.type,
         event.occurred_tz,
         event.precision,
@@ -75,23 +83,28 @@ def canonical_bytes(event: StatedEvent) -> bytes:
         event.external_id,
         event.request_id,
         event.supersedes,
-        event.body,
-        event.sealed_digest,
-    )
-    head = (
-        LAYOUT,
-        uuid.UUID(event.event_id).bytes,
-        uuid.UUID(event.stream_id).bytes,
-        struct.pack(">qq", event.type_version, event.occurred_at_us),
-    )
-    return b"".join((*head, *map(_field, fields)))
+    ):
+        if text is None:
+            parts.append(_ABSENT)
+        else:
+            raw = text.encode()
+            parts += (_LENGTH.pack(len(raw)), raw)
+    parts += (_LENGTH.pack(len(event.body)), event.body)
+    digest = event.sealed_digest
+    parts += (_ABSENT,) if digest is None else (_LENGTH.pack(len(digest)), digest)
+    return b"".join(parts)
 
 
-def _field(value: str | bytes | None) -> bytes:
-    if value is None:
-        return _ABSENT
-    raw = value.encode() if isinstance(value, str) else value
-    return struct.pack(">I", len(raw)) + raw
+_LENGTH = struct.Struct(">I")
+_TWO = struct.Struct(">qq")
+_THREE = struct.Struct(">qqq")
+
+
+def _uuid(text: str) -> bytes:
+    raw = bytes.fromhex(text.replace("-", ""))
+    if len(raw) != 16:
+        raise ValueError(f"{text!r} is not a UUID")
+    return raw
 
 
 def content_hash(event: StatedEvent) -> bytes:
@@ -101,4 +114,4 @@ def content_hash(event: StatedEvent) -> bytes:
 
 def link(previous: bytes, content: bytes, position: int, version: int, recorded_at_us: int) -> bytes:
     """The chain hash of an event whose predecessor in the ledger has the hash `previous`."""
-    return hashlib.sha256(previous + content + struct.pack(">qqq", position, version, recorded_at_us)).digest()
+    return hashlib.sha256(previous + content + _THREE.pack(position, version, recorded_at_us)).digest()

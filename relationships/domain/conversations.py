@@ -56,8 +56,8 @@ def remember(fold: Fold, fact: Fact, peers: dict[str, Fact] | None = None) -> st
     if known is not None:
         return known[0]
     direction = data.get("direction")
-    if direction is None:
-        return ""
+    if direction is None or fact.type.startswith("meeting_"):
+        return ""  # a meeting is no conversation: who writes about one writes in their usual one
     conversation = data.get("thread")
     if conversation:
         conversation = "thread " + conversation

@@ -103,7 +103,7 @@ def event(
             kind=kind,
             postable=postable,
             spoken=spoken,
-            default_direction=direction,
+            default_direction=direction or (specs["direction"].default if "direction" in specs else None),
             sealed=tuple(field for field, spec in specs.items() if spec.sealed),
             specs=specs,
             summary=summary,
@@ -354,6 +354,7 @@ class AboutMeeting:
         "Which meeting: the calendar's id, or any name of its own; without one, the event's own id.",
         most=255,
     )
+    direction: str | None = spec("choice", "A meeting is of both sides.", choices=DIRECTIONS, default="mutual")
     contacts: list[Any] | None = spec("people", "Their people.", most=1000)
     our_people: list[Any] | None = spec("people", "Our people.", most=1000)
 
@@ -376,7 +377,6 @@ MEETING = {"meeting_id": "2026-q3-review@calendar.example", "contacts": [ANN], "
         "mode": "in_person",
         "agenda": "Review of the third quarter",
     },
-    direction="mutual",
 )
 @record
 class MeetingScheduled(AboutMeeting):
@@ -418,7 +418,6 @@ class MeetingCancelled(AboutKnownMeeting):
     "meeting",
     "A meeting took place: the only kind that counts.",
     {**MEETING, "mode": "in_person", "minutes": 90, "outcome": "next_step"},
-    direction="mutual",
 )
 @record
 class MeetingHeld(AboutMeeting):
@@ -733,11 +732,14 @@ def clean(type: str, data: Mapping[str, Any], *, resolved: bool = True) -> dict[
     """The data of an event as it is stored: checked, times in UTC, silent directions and accounts filled in.
 
     With `resolved`, contacts and our people must be ids; without it they may still be e-mail addresses or accounts.
-    Fields that are None count as left out. Raises UnknownType, and InvalidData naming every fault.
+    Fields that are None count as left out. The `data` of a correction is taken as it is: whoever knows the type of
+    what it corrects cleans it by that. Raises UnknownType, and InvalidData naming every fault.
     """
     kind = EVENT_TYPES.get(type) if isinstance(type, str) else None
     if kind is None:
         raise UnknownType(type)
+    if not isinstance(data, Mapping):
+        raise InvalidData([FieldError("", "wrong_type", f"{shown(data)} is not an object.")])
     errors: Errors = []
     found: dict[str, Any] = {}
     for name, value in data.items():
@@ -773,8 +775,8 @@ def _check_order(found: dict[str, Any], errors: Errors) -> None:
 def split(type: str, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Clean data in two: what rules read, and what is personal and is stored sealed."""
     sealed = EVENT_TYPES[type].sealed
-    clear = {name: value for name, value in data.items() if name not in sealed}
-    personal = {name: value for name, value in data.items() if name in sealed}
+    clear = dict(data)
+    personal = {name: clear.pop(name) for name in sealed if name in clear}
     inner = clear.get("data")
     if type == "event_corrected" and isinstance(inner, dict):
         clear["data"] = {name: value for name, value in inner.items() if name not in _PERSONAL}

@@ -98,9 +98,7 @@ def _credit_spoken(fold: Fold, fact: Fact, talk: Conversation, brand: bool, name
         later = policy.brand if brand else policy.answered
         factors: list[list[Any]] = [["answered", later], ["face", face]]
         pairs = pairs_of(fact)
-        talk.waiting = Waiting(
-            fact.at, fact.event_id, weight, factors, key, placed, brand, _colleague(fact), pairs
-        )
+        talk.waiting = Waiting(fact.at, fact.event_id, weight, factors, key, placed, brand, _colleague(fact), pairs)
     talk.unanswered += 1
 
 

@@ -106,7 +106,8 @@ def parse_time(value: Any, pointer: str, errors: Errors) -> datetime | None:
         return None
 
 
-_DATE_AND_TIME = r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
+# Finer fractions than a microsecond, as some clocks write them, are cut off.
+_DATE_AND_TIME = r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,12})?)?"
 _RFC3339 = re.compile(_DATE_AND_TIME + r"([Zz]|[+-]\d{2}:\d{2})")
 _NAIVE = re.compile(_DATE_AND_TIME + r"|\d{4}-\d{2}-\d{2}")
 
@@ -118,7 +119,17 @@ def written_time(moment: datetime) -> str:
 
 def _check_time(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
     moment = parse_time(value, pointer, errors)
-    return value if moment is None else written_time(moment)
+    if moment is None:
+        return value
+    if not EARLIEST <= moment < LATEST:
+        detail = f"{shown(value)} lies outside {EARLIEST.year} to {LATEST.year}: check the year."
+        errors.append(FieldError(pointer, "out_of_range", detail))
+    return written_time(moment)
+
+
+# What rules reckon from a time in the data (an hour later, years of silence) must stay within what a datetime holds.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def _check_integer(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
@@ -202,7 +213,7 @@ def _check_object(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
     return value
 
 
-def _listing(check_one: Check) -> Check:
+def _listing(check_one: Check, *, distinct: bool = False) -> Check:
     def check(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
         if not isinstance(value, list | tuple):
             return _wrong(pointer, value, "a list", errors)
@@ -210,7 +221,9 @@ def _listing(check_one: Check) -> Check:
             errors.append(FieldError(pointer, "too_many", f"{len(value)} entries; at most {spec.most} are kept."))
             return value
         one = Spec("text", spec.doc, most=255)
-        return [check_one(entry, one, f"{pointer}/{number}", errors) for number, entry in enumerate(value)]
+        entries = [check_one(entry, one, f"{pointer}/{number}", errors) for number, entry in enumerate(value)]
+        # Who is named twice is still one: the rules count heads.
+        return list({repr(entry): entry for entry in entries}.values()) if distinct else entries
 
     return check
 
@@ -262,8 +275,8 @@ KINDS: dict[str, tuple[Check, Callable[[Spec], dict[str, Any]]]] = {
     "integer": (_check_integer, lambda spec: {"type": "integer", "minimum": 0, "maximum": spec.most}),
     "boolean": (_check_boolean, lambda spec: {"type": "boolean"}),
     "id": (_check_id, lambda spec: dict(_ID)),
-    "ids": (_listing(_check_id), _list_schema(_ID)),
-    "people": (_listing(_check_person), _list_schema(_PERSON)),
+    "ids": (_listing(_check_id, distinct=True), _list_schema(_ID)),
+    "people": (_listing(_check_person, distinct=True), _list_schema(_PERSON)),
     "texts": (_listing(check_text), _list_schema({**_TEXT, "maxLength": 255})),
     "externals": (
         _listing(_check_external),

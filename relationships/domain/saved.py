@@ -82,7 +82,6 @@ def _talk(values: list[Any]) -> Conversation:
     return talk
 
 
-
 def dump(fold: Fold) -> dict[str, Any]:
     """The state as JSON values, bounded: what lies far back is forgotten, and said to be.
 

@@ -87,3 +87,9 @@ def test_canonical_json_is_sorted_without_blanks_and_keeps_characters() -> None:
     assert canonical_json({"b": [1, "ü"], "a": None}) == '{"a":null,"b":[1,"ü"]}'
     with pytest.raises(ValueError, match="Out of range"):
         canonical_json({"a": float("nan")})
+
+
+def test_two_events_that_are_swapped_break_the_chain() -> None:
+    one, other = content_hash(EVENT), content_hash(replace(EVENT, body=b"{}"))
+    first, second = link(GENESIS, one, 1, 1, 10), link(GENESIS, other, 1, 1, 10)
+    assert link(first, other, 2, 2, 11) != link(second, one, 2, 2, 11)

@@ -14,6 +14,7 @@ from relationships.domain.fold import GESTURES, SPOKEN
 from relationships.domain.policy import DEFAULT_POLICY
 
 ANN = "0190c7a4-7b1e-7cc3-9a52-5d5b0f1a2b3c"
+US = "0190c7a4-7b1e-7cc3-9a52-000000000001"
 
 
 def errors(type: str, data: dict[str, Any], **options: Any) -> list[tuple[str, str]]:
@@ -61,6 +62,11 @@ def test_a_silent_direction_is_filled_in(type: str, direction: str) -> None:
     assert clean(type, {"channel": "email"})["direction"] == direction
 
 
+@pytest.mark.parametrize("name", [name for name, kind in EVENT_TYPES.items() if kind.kind == "meeting"])
+def test_meetings_are_mutual(name: str) -> None:
+    assert clean(name, EVENT_TYPES[name].example)["direction"] == "mutual"
+
+
 def test_elsewhere_a_direction_is_required() -> None:
     assert errors("message_sent", {"channel": "email"}) == [("/direction", "required")]
 
@@ -83,6 +89,8 @@ def test_elsewhere_a_direction_is_required() -> None:
         ("meeting_scheduled", {"starts_at": "soon"}, [("/starts_at", "invalid_time")]),
         ("meeting_scheduled", {"starts_at": "2026-02-30T08:00:00Z"}, [("/starts_at", "invalid_time")]),
         ("meeting_scheduled", {"starts_at": "0001-01-01T00:00:00+14:00"}, [("/starts_at", "invalid_time")]),
+        ("meeting_scheduled", {"starts_at": "9999-12-31T23:59:59Z"}, [("/starts_at", "out_of_range")]),
+        ("meeting_scheduled", {"starts_at": "1969-12-31T23:59:59Z"}, [("/starts_at", "out_of_range")]),
         (
             "meeting_scheduled",
             {"starts_at": "2026-09-03T08:00:00Z", "ends_at": "2026-09-03T07:00:00Z"},
@@ -93,6 +101,10 @@ def test_elsewhere_a_direction_is_required() -> None:
 )
 def test_bad_data_is_refused_with_its_place(type: str, data: dict[str, Any], expected: Any) -> None:
     assert errors(type, data) == (expected or [("/external_ids/0/source", "invalid_source")])
+
+
+def test_data_that_is_no_object_is_refused() -> None:
+    assert errors("message_sent", ["direction", "inbound"]) == [("", "wrong_type")]  # type: ignore[arg-type]
 
 
 def test_an_unknown_type_says_where_the_known_ones_are() -> None:
@@ -115,6 +127,25 @@ def test_people_may_be_ids_addresses_or_accounts_before_they_are_resolved() -> N
 def test_times_are_written_in_utc() -> None:
     cleaned = clean("meeting_scheduled", {"starts_at": "2026-09-03T10:00:00+02:00"})
     assert cleaned["starts_at"] == "2026-09-03T08:00:00Z"
+
+
+def test_fractions_finer_than_a_microsecond_are_cut_off() -> None:
+    cleaned = clean("meeting_scheduled", {"starts_at": "2026-09-03T08:00:00.123456789Z"})
+    assert cleaned["starts_at"] == "2026-09-03T08:00:00.123456Z"
+
+
+def test_who_is_named_twice_is_still_one() -> None:
+    data = {"direction": "inbound", "contacts": [ANN, US, ANN.upper()]}
+    assert clean("message_sent", data)["contacts"] == [ANN, US]
+    data = {"direction": "inbound", "contacts": ["a@x.example", {"platform": "x", "handle": "a"}, "a@x.example"]}
+    assert clean("message_sent", data, resolved=False)["contacts"] == data["contacts"][:2]
+
+
+def test_what_is_personal_in_one_type_is_personal_in_each_that_can_be_corrected() -> None:
+    """The type of what a correction is about is not known where its data is split."""
+    for name in {name for kind in EVENT_TYPES.values() if kind.postable for name in kind.sealed}:
+        holders = [kind.specs[name] for kind in EVENT_TYPES.values() if kind.postable and name in kind.specs]
+        assert all(spec.sealed for spec in holders), name
 
 
 def test_null_is_silence() -> None:
