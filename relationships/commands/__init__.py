@@ -1,0 +1,55 @@
+"""Every change that the outside may ask for. Each is an event in the log, and the read tables follow.
+
+Each takes the principal first, `now` and a `request_id` that is kept on the events. `errors` says what can be refused.
+"""
+
+from __future__ import annotations
+
+from .clients import (
+    ClientResult,
+    assign_owner,
+    make_clients,
+    register_client,
+    register_clients,
+    update_client,
+)
+from .contacts import add_contact, update_contact
+from .errors import (
+    BatchRefused,
+    ClientConflict,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+)
+from .events import Result, correct_event, record_event, record_events, retract_event
+from .organisations import create_organisation
+from .people import link_logins
+
+__all__ = [
+    "BatchRefused",
+    "ClientConflict",
+    "ClientResult",
+    "Conflict",
+    "Forbidden",
+    "Invalid",
+    "NotFound",
+    "PreconditionFailed",
+    "PreconditionRequired",
+    "Result",
+    "add_contact",
+    "assign_owner",
+    "correct_event",
+    "create_organisation",
+    "link_logins",
+    "make_clients",
+    "record_event",
+    "record_events",
+    "register_client",
+    "register_clients",
+    "retract_event",
+    "update_client",
+    "update_contact",
+]

@@ -1,0 +1,100 @@
+"""Which set of read tables is live, under which policy, and which clients it is behind on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import lru_cache
+
+from django.db import IntegrityError, connection, transaction
+
+from relationships.domain.policy import DEFAULT_POLICY, Policy
+from relationships.models.log import Event
+from relationships.models.projections import ClientState, Generation
+from relationships.models.roster import Client
+
+
+class Superseded(Exception):
+    """This generation is no longer being built: a later rebuild has taken over."""
+
+
+def live(ledger_id: int) -> Generation | None:
+    """The generation that readers read; None in a ledger where nothing was ever projected."""
+    return Generation.objects.filter(ledger_id=ledger_id, state=Generation.State.LIVE).first()
+
+
+def ensure_live(ledger_id: int, *, now: datetime) -> Generation:
+    """The live generation, made under the default policy where there is none."""
+    generation = live(ledger_id)
+    if generation is not None:
+        return generation
+    try:
+        with transaction.atomic():
+            return begin(ledger_id, state=Generation.State.LIVE, policy=DEFAULT_POLICY, now=now)
+    except IntegrityError:  # another process made it at the same time
+        return Generation.objects.get(ledger_id=ledger_id, state=Generation.State.LIVE)
+
+
+def begin(ledger_id: int, *, state: str, policy: Policy, now: datetime) -> Generation:
+    """A new, empty generation. Raises IntegrityError when another process made that number first."""
+    latest = Generation.objects.filter(ledger_id=ledger_id).order_by("-number").first()
+    return Generation.objects.create(
+        ledger_id=ledger_id,
+        number=latest.number + 1 if latest else 1,
+        state=state,
+        policy_version=policy.version,
+        policy=policy.to_dict(),
+        started_at=now,
+        live_at=now if state == Generation.State.LIVE else None,
+    )
+
+
+def policy_of(generation: Generation | None) -> Policy:
+    """The policy that a generation was worked out under; the default where there is no generation."""
+    if generation is None or generation.policy == _default():
+        return DEFAULT_POLICY
+    return Policy.from_dict(generation.policy)
+
+
+@lru_cache(maxsize=1)
+def _default() -> dict[str, object]:
+    return DEFAULT_POLICY.to_dict()
+
+
+_BEHIND = f"""
+SELECT DISTINCT e.stream_id::text
+  FROM "{Event._meta.db_table}" e
+  JOIN "{Client._meta.db_table}" c ON c.id = e.stream_id
+  LEFT JOIN "{ClientState._meta.db_table}" s ON s.generation_id = %(generation)s AND s.client_id = e.stream_id
+ WHERE e.ledger_id = %(ledger)s AND e.position > %(after)s
+   AND e.version > coalesce(s.projected_version, 0)
+"""
+_AMONG = "   AND e.stream_id = ANY(%(among)s::uuid[])\n"
+_ORDER = " ORDER BY 1"
+
+
+def behind(
+    ledger_id: int,
+    generation: Generation | None,
+    *,
+    among: Collection[str] | None = None,
+    after: int | None = None,
+) -> list[str]:
+    """Ids of the clients (of `among`, when given) with events that this generation has not taken in, in order.
+
+    Looks only at what came after the generation's settled position, or `after`, so it costs what is new and not
+    what there is. Quarantined clients are behind as well.
+    """
+    if among is not None and not among:
+        return []
+    if after is None:
+        after = generation.settled_position if generation else 0
+    parameters = {
+        "generation": generation.pk if generation else None,
+        "ledger": ledger_id,
+        "after": after,
+        "among": list(among) if among is not None else [],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_BEHIND + (_AMONG if among is not None else "") + _ORDER, parameters)
+        return [client_id for (client_id,) in cursor.fetchall()]

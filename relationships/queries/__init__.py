@@ -1,0 +1,46 @@
+"""Every read that the outside needs; changes nothing.
+
+Each takes the principal first and answers frozen values (`rows`). What a principal may not see does not exist:
+`NotFound`. A question that makes no sense is `Invalid`.
+"""
+
+from __future__ import annotations
+
+from .agenda import meetings, questions
+from .clients import client, clients
+from .errors import Invalid, NotFound
+from .events import StaleCursor, client_events, event, feed, head
+from .latest import Logged, latest
+from .portfolio import falling, movements, pipeline, quarantined, revisions, timelines
+from .roster import contact, contacts, people
+from .rows import *  # noqa: F403
+from .standing import gaps, stage, strength, timeline
+
+__all__ = [
+    "Invalid",
+    "Logged",
+    "NotFound",
+    "StaleCursor",
+    "client",
+    "client_events",
+    "clients",
+    "contact",
+    "contacts",
+    "event",
+    "falling",
+    "feed",
+    "gaps",
+    "head",
+    "latest",
+    "meetings",
+    "movements",
+    "people",
+    "pipeline",
+    "quarantined",
+    "questions",
+    "revisions",
+    "stage",
+    "strength",
+    "timeline",
+    "timelines",
+]

@@ -1,0 +1,105 @@
+"""Where every read begins: the principal's ledger, its live read tables, and the clients it may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from accounts.roles import Principal
+from relationships import event_store, projections
+from relationships.domain.fields import text_fault
+from relationships.domain.policy import Policy
+from relationships.models.log import Ledger
+from relationships.models.projections import Generation
+from relationships.models.roster import Client, ClientQuerySet
+
+from .errors import Invalid, NotFound
+
+LIMIT, MOST = 50, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one question reads: `generation` is None where nothing was projected yet, so everything is behind."""
+
+    principal: Principal
+    ledger_id: int
+    generation: Generation | None
+    policy: Policy
+
+    @property
+    def generation_id(self) -> int:
+        """For conditions; 0 is no generation."""
+        return self.generation.pk if self.generation else 0
+
+    def clients(self) -> ClientQuerySet:
+        """The clients that the principal may see."""
+        return Client.objects.visible_to(self.principal).filter(ledger_id=self.ledger_id)
+
+    def client(self, ref: str) -> Client:
+        """The client of an id or "source:external id". Raises NotFound."""
+        return find(self.clients(), ref)
+
+
+def scope_of(principal: Principal) -> Scope:
+    """Raises NotFound when the organisation has no ledger yet."""
+    try:
+        ledger_id = event_store.ledger_of(principal.organisation_id)
+    except Ledger.DoesNotExist:
+        raise NotFound("this organisation has no log yet") from None
+    generation = projections.live(ledger_id)
+    return Scope(principal, ledger_id, generation, projections.policy_of(generation))
+
+
+def find(clients: ClientQuerySet, ref: str) -> Client:
+    """The one of `clients` with this id or "source:external id". Raises NotFound."""
+    found = by_ref(clients, ref).first()
+    if found is None:
+        raise NotFound("there is no such client")
+    return found
+
+
+def by_ref(clients: ClientQuerySet, ref: str) -> ClientQuerySet:
+    """Those of `clients` with this id or "source:external id": one or none."""
+    source, colon, external_id = ref.partition(":")
+    if colon:
+        if not source or not external_id or text_fault(ref) is not None:
+            return clients.none()
+        return clients.filter(external_ids__source=source, external_ids__external_id=external_id)
+    identity = as_id(ref)
+    return clients.none() if identity is None else clients.filter(pk=identity)
+
+
+def as_id(text: str) -> UUID | None:
+    """The UUID that a text is the usual form of; None when it is none."""
+    try:
+        return UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The asked moment and the knowledge asked for; `position` is None when that is all there is."""
+
+    as_of: datetime
+    known_at: datetime
+    position: int | None
+
+
+def moments(ledger_id: int, *, now: datetime, as_of: datetime | None, known_at: datetime | None) -> Moments:
+    """Resolves `as_of` and `known_at`, both now where they are None. Raises Invalid for a `known_at` in the future."""
+    if known_at is not None and known_at > now:
+        raise Invalid.one("known_at", "in_the_future", "Nobody knows yet what will be known: give a past moment.")
+    position = None if known_at is None else event_store.position_at(ledger_id, known_at)
+    return Moments((as_of or now).astimezone(UTC), (known_at or now).astimezone(UTC), position)
+
+
+def checked_limit(limit: int | None) -> int:
+    """The number of rows asked for, 50 when None. Raises Invalid below 1 and above 500."""
+    if limit is None:
+        return LIMIT
+    if not 1 <= limit <= MOST:
+        raise Invalid.one("limit", "out_of_range", f"{limit} is not between 1 and {MOST}.")
+    return limit

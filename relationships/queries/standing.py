@@ -1,0 +1,344 @@
+"""One client: where it stands and why, its timeline, its strength term by term, the gaps between its meetings.
+
+`as_of` is the moment that is asked about, past or coming; `known_at` leaves out what was recorded later. Both are now
+unless given. What lies after the latest event is read from saved state; an earlier moment, or an earlier knowledge,
+folds the client's events again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.roles import Principal
+from relationships import event_store, projections
+from relationships.domain import health
+from relationships.domain.facts import Fact
+from relationships.domain.fold import Fold
+from relationships.domain.instants import DAY, from_us, to_us
+from relationships.domain.judgement import STAGES, Gap, Period
+from relationships.domain.policy import Policy
+from relationships.domain.sentences import (
+    Explanation,
+    act,
+    dates_in,
+    explain,
+    plain,
+    rule_in_words,
+    sentence,
+)
+from relationships.domain.strength import band, mark_at, strength_of
+from relationships.models.projections import FOREVER, ClientState, Quarantine, StagePeriod
+from relationships.models.roster import Client
+
+from .errors import NotFound
+from .named import because, facts_named
+from .rows import (
+    GapRow,
+    Gaps,
+    Next,
+    PeriodRow,
+    SentencePart,
+    StageAnswer,
+    StrengthAnswer,
+    StrengthTerm,
+    Timeline,
+)
+from .scope import Moments, Scope, moments, scope_of
+
+logger = logging.getLogger(__name__)
+
+VELOCITY = 30 * DAY
+
+
+def stage(
+    principal: Principal,
+    ref: str,
+    *,
+    now: datetime,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+) -> StageAnswer:
+    """Where a client stands and why.
+
+    Raises NotFound, also before its first effective event and before anything of it was known; Invalid for a
+    `known_at` in the future.
+    """
+    asked = _ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    at, fold = asked.at, asked.fold
+    standing = fold.standing_at(at)
+    day = dates_in(principal.time_zone)
+    told = explain(fold, standing, at, day)
+    rule, health_events = health.reason(fold, at, standing.health)
+    facts = facts_named(asked.scope.ledger_id, [*standing.stage_because, *health_events])
+    parts = sentence(
+        asked.client.name, standing, told, facts, day, only_meetings=bool(fold.posts) and not fold.sums.spoken
+    )
+    return StageAnswer(
+        client_id=str(asked.client.pk),
+        stage=STAGES[standing.stage],
+        since=from_us(standing.since),
+        reached=STAGES[standing.reached],
+        reached_at=from_us(standing.reached_at),
+        health=standing.health,
+        health_since=from_us(standing.health_since),
+        health_reason=rule_in_words(rule),
+        because=because(standing.stage_because, facts, day),
+        health_because=because(health_events, facts, day),
+        sentence=plain(parts),
+        sentence_parts=tuple(SentencePart(text=part.text, event_id=part.event_id) for part in parts),
+        keeps_until=_time(told.keeps_until),
+        falls_at=_time(told.falls_at),
+        next=_next(told),
+        **strength_values(fold, at),
+        **asked.footer(),
+    )
+
+
+def timeline(
+    principal: Principal,
+    ref: str,
+    *,
+    now: datetime,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+) -> Timeline:
+    """All periods of a client, on into the future as it looked at `as_of`. Raises as `stage` does."""
+    asked = _ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    return Timeline(
+        client_id=str(asked.client.pk), data=tuple(period_row(p) for p in asked.periods()), **asked.footer()
+    )
+
+
+def strength(
+    principal: Principal,
+    ref: str,
+    *,
+    now: datetime,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+) -> StrengthAnswer:
+    """A client's strength with every term of its sum, the weightiest first. Raises as `stage` does."""
+    asked = _ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
+    at, fold = asked.at, asked.fold
+    known = known_by(fold, at)
+    terms = sorted(fold.terms(at), key=lambda term: (-term.points, -term.at, term.event_id)) if known else []
+    facts = facts_named(asked.scope.ledger_id, [term.event_id for term in terms])
+    day = dates_in(principal.time_zone)
+    return StrengthAnswer(
+        client_id=str(asked.client.pk),
+        sum=fold.total(at) if known else None,
+        k=fold.policy.scale,
+        terms=tuple(
+            StrengthTerm(
+                event_id=term.event_id,
+                label=f"{_label(term.kind, facts.get(term.event_id))} on {day(term.at)}",
+                occurred_at=from_us(term.at),
+                factors=term.factors,
+                points=term.points,
+            )
+            for term in terms
+        ),
+        **strength_values(fold, at),
+        **asked.footer(),
+    )
+
+
+def gaps(
+    principal: Principal,
+    ref: str,
+    *,
+    now: datetime,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+) -> Gaps:
+    """The gaps between a client's meetings, the open one first, and what bridges them. Raises as `stage` does."""
+    asked = _ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
+    fold = asked.fold
+    found = [*fold.fresh_gaps, *([fold.gap] if fold.gap else [])]
+    return Gaps(
+        client_id=str(asked.client.pk),
+        data=tuple(_gap_row(gap, asked.at, fold) for gap in reversed(found)),
+        **asked.footer(),
+    )
+
+
+# ---------------------------------------------------------------------- what is read
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One client at the asked moment: `fold` holds its events up to then; `whole` that all of them are in it."""
+
+    scope: Scope
+    client: Client
+    moments: Moments
+    fold: Fold
+    whole: bool
+    settled: bool
+
+    @property
+    def at(self) -> int:
+        return to_us(self.moments.as_of)
+
+    def periods(self) -> list[Period]:
+        """The whole timeline."""
+        tail = self.fold.judge()
+        if self.whole:
+            return tail
+        stored = StagePeriod.objects.filter(
+            generation_id=self.scope.generation_id,
+            client=self.client,
+            begins_at__lt=from_us(tail[0].begins_at),
+        )
+        return [*(period_of(row) for row in stored.order_by("begins_at")), *tail]
+
+    def footer(self) -> dict[str, Any]:
+        return footer(self.scope, self.moments, settled=self.settled)
+
+
+def footer(scope: Scope, moments: Moments, *, settled: bool) -> dict[str, Any]:
+    """What every answer carries: the fields of `Asked`."""
+    position = moments.position
+    return {
+        "as_of": moments.as_of,
+        "known_at": moments.known_at,
+        "position": event_store.head(scope.ledger_id).position if position is None else position,
+        "policy": scope.policy.version,
+        "settled": settled,
+    }
+
+
+def _ask(
+    principal: Principal,
+    ref: str,
+    *,
+    now: datetime,
+    as_of: datetime | None,
+    known_at: datetime | None,
+    whole: bool = False,
+) -> _Asked:
+    """Finds the client and folds what the question needs: everything when `whole`."""
+    scope = scope_of(principal)
+    client = scope.client(ref)
+    asked = moments(scope.ledger_id, now=now, as_of=as_of, known_at=known_at)
+    at = to_us(asked.as_of)
+    if asked.position is not None:
+        return _Asked(scope, client, asked, _folded(scope, client, at, position=asked.position), True, True)
+    client_id = str(client.pk)
+    state = ClientState.objects.filter(generation_id=scope.generation_id, client=client).first()
+    quarantined = Quarantine.objects.filter(generation_id=scope.generation_id, client=client).exists()
+    behind = bool(projections.behind(scope.ledger_id, scope.generation, among=[client_id]))
+    settled = not behind and not quarantined
+    if state is not None and state.fold is not None and not whole and (settled or quarantined):
+        saved = projections.fold_of(state.fold, scope.policy)
+        if saved.at is not None and saved.at <= at:
+            return _Asked(scope, client, asked, saved, False, settled)
+    told = state.projected_version if state is not None else 0
+    if not quarantined:
+        try:
+            return _Asked(scope, client, asked, _folded(scope, client, at), True, settled)
+        except NotFound:
+            raise
+        except Exception:
+            # The newest events cannot be folded, and nobody has noticed yet: what was told before still stands.
+            logger.exception("client %s cannot be folded", client_id)
+    return _Asked(scope, client, asked, _folded(scope, client, at, told=told), True, False)
+
+
+def _folded(scope: Scope, client: Client, at: int, *, position: int | None = None, told: int | None = None) -> Fold:
+    """The fold of the client's events up to `at`: those known by `position`, or up to version `told`, if given."""
+    facts = event_store.facts_of_stream(scope.ledger_id, str(client.pk), until_position=position)
+    if told is not None:
+        facts = [fact for fact in facts if fact.version <= told]
+    fold = projections.fold_whole(facts, scope.policy, until=at)
+    if fold.standing is None:
+        raise NotFound("nothing was known of this client by then")
+    return fold
+
+
+# ---------------------------------------------------------------------- values
+
+
+def strength_values(fold: Fold, at: int) -> dict[str, Any]:
+    """Strength, band and velocity at a moment not before the fold's latest event."""
+    known = known_by(fold, at)
+    return strength_fields(list(fold.marks), at, fold.policy, known=known)
+
+
+def strength_fields(marks: list[Any], at: int, policy: Policy, *, known: bool) -> dict[str, Any]:
+    """The same from stored marks; all unknown before the first contact."""
+    if not known:
+        return {"strength": None, "band": band(None, policy), "velocity": None}
+    value = strength_of(mark_at(marks, at).total(at), policy.scale)
+    before = strength_of(mark_at(marks, at - VELOCITY).total(at - VELOCITY), policy.scale)
+    return {"strength": value, "band": band(value, policy), "velocity": value - before}
+
+
+def known_by(fold: Fold, at: int) -> bool:
+    """Whether there had been a contact by then: until the first, strength is unknown."""
+    return fold.first_contact is not None and fold.first_contact[0] <= at
+
+
+def period_of(row: StagePeriod) -> Period:
+    """A stored period."""
+    ends = None if row.ends_at == FOREVER else to_us(row.ends_at)
+    return Period(row.stage, row.health, to_us(row.begins_at), ends, row.rule, tuple(row.because))
+
+
+def period_row(period: Period) -> PeriodRow:
+    """A period for outsiders."""
+    return PeriodRow(
+        stage=period.stage,
+        health=period.health,
+        begins_at=from_us(period.begins_at),
+        ends_at=_time(period.ends_at),
+        rule=period.rule,
+        reason=rule_in_words(period.rule),
+        because=period.because,
+    )
+
+
+def _gap_row(gap: Gap, at: int, fold: Fold) -> GapRow:
+    policy = fold.policy
+    end = at if gap.ends_at is None else gap.ends_at
+    coverage = gap.coverage(at)
+    last = gap.last_contact_at
+    laid = coverage >= policy.ground_laid_coverage and at < last + policy.spans.ground_laid_within
+    return GapRow(
+        begins_at=from_us(gap.begins_at),
+        ends_at=_time(gap.ends_at),
+        opened_by=gap.opened_by,
+        closed_by=gap.closed_by,
+        days=(end - gap.begins_at) / DAY,
+        coverage=coverage,
+        state=_bridged(coverage, policy),
+        longest_silence_days=gap.silence(at) / DAY,
+        two_way_share=gap.two_way / gap.spoken if gap.spoken else None,
+        ideas_ours=gap.ideas_ours,
+        ideas_theirs=gap.ideas_theirs,
+        acts=tuple(gap.acts),
+        ground_laid=gap.ends_at is None and laid,
+    )
+
+
+def _bridged(coverage: float, policy: Policy) -> str:
+    if coverage >= policy.gap_bridged:
+        return "bridged"
+    return "patchy" if coverage >= policy.gap_broken else "broken"
+
+
+def _label(kind: str, fact: Fact | None) -> str:
+    """What earned the points, in a few words."""
+    what = kind.replace("_", " ") if fact is None else act(fact)
+    return f"{what}, and it was answered" if kind == "answered" else what
+
+
+def _next(told: Explanation) -> Next | None:
+    return None if told.next_stage is None else Next(stage=told.next_stage, missing=told.missing)
+
+
+def _time(instant: int | None) -> datetime | None:
+    return None if instant is None else from_us(instant)
