@@ -25,6 +25,7 @@ from relationships.queries.clients import row_of, rows_of
 from relationships.queries.rows import ClientRow
 from relationships.queries.scope import Scope, as_id, scope_of
 
+from .drafting import zone_error
 from .errors import ClientConflict, Forbidden, Invalid, PreconditionFailed, PreconditionRequired
 from .people import People, link_logins
 from .scopes import demand
@@ -240,6 +241,8 @@ def _cleaned(type: str, stated: Mapping[str, Any]) -> dict[str, Any]:
         details = clean(type, details)
     except InvalidData as invalid:
         errors += invalid.errors
+    if isinstance(stated.get("time_zone"), str) and (error := zone_error(stated["time_zone"], "/time_zone")):
+        errors.append(error)
     if "name" in stated and stated["name"] is None and type == "client_updated":
         errors.append(FieldError("/name", "required", "A client has a name."))
     if owner is not None and not _names_somebody(owner):

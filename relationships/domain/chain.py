@@ -31,6 +31,7 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 LAYOUT = b"rel1"
@@ -68,36 +69,40 @@ def canonical_json(value: Mapping[str, Any]) -> str:
 
 def canonical_bytes(event: StatedEvent) -> bytes:
     """The bytes that the content hash covers; the module's docstring draws them."""
-    parts = [
-        LAYOUT,
-        _uuid(event.event_id),
-        _uuid(event.stream_id),
-        _TWO.pack(event.type_version, event.occurred_at_us),
-    ]
-    for text in (
-        event.type,
-        event.occurred_tz,
-        event.precision,
-        event.recorded_by,
-        event.source,
-        event.external_id,
-        event.request_id,
-        event.supersedes,
-    ):
-        if text is None:
-            parts.append(_ABSENT)
-        else:
-            raw = text.encode()
-            parts += (_LENGTH.pack(len(raw)), raw)
-    parts += (_LENGTH.pack(len(event.body)), event.body)
-    digest = event.sealed_digest
-    parts += (_ABSENT,) if digest is None else (_LENGTH.pack(len(digest)), digest)
-    return b"".join(parts)
+    return b"".join(
+        (
+            LAYOUT,
+            _uuid(event.event_id),
+            _uuid(event.stream_id),
+            _TWO.pack(event.type_version, event.occurred_at_us),
+            _frequent(event.type),
+            _frequent(event.occurred_tz),
+            _frequent(event.precision),
+            _frequent(event.recorded_by),
+            _frequent(event.source),
+            _field(event.external_id),
+            _frequent(event.request_id),
+            _field(event.supersedes),
+            _field(event.body),
+            _field(event.sealed_digest),
+        )
+    )
 
 
 _LENGTH = struct.Struct(">I")
 _TWO = struct.Struct(">qq")
 _THREE = struct.Struct(">qqq")
+
+
+def _field(value: str | bytes | None) -> bytes:
+    if value is None:
+        return _ABSENT
+    raw = value.encode() if isinstance(value, str) else value
+    return _LENGTH.pack(len(raw)) + raw
+
+
+# Thousands of events in a row say the same in these fields.
+_frequent = lru_cache(maxsize=1024)(_field)
 
 
 def _uuid(text: str) -> bytes:

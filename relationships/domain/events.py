@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .fields import Errors, FieldError, Spec, check, escaped, schema, shown, spec, unknown_field
 from .policy import DEFAULT_POLICY, TIERS
@@ -117,7 +117,7 @@ def event(
 
 def record(cls: Record) -> Record:
     """A frozen dataclass whose fields are named, not counted."""
-    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    return cast(Record, dataclass(frozen=True, slots=True, kw_only=True)(cls))
 
 
 # ---------------------------------------------------------------------- exchanges

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -233,7 +233,7 @@ def _wrong(pointer: str, value: Any, wanted: str, errors: Errors) -> Any:
     return value
 
 
-def unknown_field(pointer: str, name: str, known: Sequence[str] | dict[str, Any]) -> FieldError:
+def unknown_field(pointer: str, name: str, known: Iterable[str]) -> FieldError:
     """The error for a field that does not exist, naming those that do."""
     detail = f"There is no field {shown(name)}; known are: {', '.join(sorted(known))}."
     return FieldError(pointer, "unknown_field", detail)

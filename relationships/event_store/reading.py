@@ -108,11 +108,13 @@ def with_macs(
 ) -> list[WithMac]:
     """Events by id or natural key, each with the HMAC of its text (None when it has none, or was erased)."""
     if natural_keys:
+        # As JSON: it is made ten times as fast as an array.
         wanted = (
-            "JOIN unnest(%s::uuid[], %s::text[], %s::text[]) AS k (stream_id, source, external_id)"
-            " USING (stream_id, source, external_id) WHERE e.ledger_id = %s"
+            "JOIN (SELECT (k ->> 0)::uuid AS stream_id, k ->> 1 AS source, k ->> 2 AS external_id"
+            " FROM json_array_elements(%s::json) AS k) AS keys USING (stream_id, source, external_id)"
+            " WHERE e.ledger_id = %s"
         )
-        parameters: list[Any] = [list(column) for column in zip(*natural_keys, strict=True)] + [ledger_id]
+        parameters: list[Any] = [orjson.dumps(natural_keys).decode(), ledger_id]
     else:
         wanted = "WHERE e.event_id = ANY(%s::uuid[]) AND e.ledger_id = %s"
         parameters = [list(event_ids), ledger_id]

@@ -39,6 +39,7 @@ class Stated:
     # What is to be sealed; `part` is None when there is nothing, or nothing may be kept of an erased person.
     personal: dict[str, Any]
     subject: str
+    amends: bool
     part: sealing.Part | None = None
     supersedes: str | None = None
     content_hash: bytes = b""
@@ -49,10 +50,6 @@ class Stated:
         if draft.external_id is None or draft.source is None:
             return None
         return (self.stream_id, draft.source, draft.external_id)
-
-    @property
-    def amends(self) -> bool:
-        return self.draft.type in (CORRECTED, RETRACTED)
 
     @property
     def sealed_digest(self) -> bytes | None:
@@ -136,6 +133,7 @@ def state(
         body=canonical_json(clear),
         personal=personal,
         subject=sealing.subject_of(stream_id, draft.data) if personal else stream_id,
+        amends=draft.type in (CORRECTED, RETRACTED),
     )
 
 

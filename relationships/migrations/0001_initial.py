@@ -750,7 +750,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='stageperiod',
-            index=models.Index(fields=['generation', 'stage', 'ends_at', 'begins_at'], name='stage_period_by_stage'),
+            index=models.Index(fields=['generation', 'stage', 'ends_at', 'begins_at'], include=['health', 'client'], name='stage_period_by_stage'),
         ),
         migrations.AddIndex(
             model_name='stageperiod',

@@ -115,7 +115,11 @@ class StagePeriod(Projected):
             # One client's timeline, and where each of a page of clients stands.
             models.Index(fields=["generation", "client", "begins_at"], name="stage_period_by_client"),
             # All clients of a stage at a moment: what ended before it is never looked at.
-            models.Index(fields=["generation", "stage", "ends_at", "begins_at"], name="stage_period_by_stage"),
+            models.Index(
+                fields=["generation", "stage", "ends_at", "begins_at"],
+                include=["health", "client"],
+                name="stage_period_by_stage",
+            ),
             # Who gets worse before a moment.
             models.Index(
                 fields=["generation", "begins_at"],

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 
 from relationships.domain.policy import DEFAULT_POLICY, Policy
 from relationships.models.log import Event
@@ -20,7 +21,11 @@ class Superseded(Exception):
 
 def live(ledger_id: int) -> Generation | None:
     """The generation that readers read; None in a ledger where nothing was ever projected."""
-    return Generation.objects.filter(ledger_id=ledger_id, state=Generation.State.LIVE).first()
+    return _live(ledger_id).first()
+
+
+def _live(ledger_id: int) -> QuerySet[Generation]:
+    return Generation.objects.filter(ledger_id=ledger_id, state=Generation.State.LIVE).defer("policy")
 
 
 def ensure_live(ledger_id: int, *, now: datetime) -> Generation:
@@ -32,7 +37,7 @@ def ensure_live(ledger_id: int, *, now: datetime) -> Generation:
         with transaction.atomic():
             return begin(ledger_id, state=Generation.State.LIVE, policy=DEFAULT_POLICY, now=now)
     except IntegrityError:  # another process made it at the same time
-        return Generation.objects.get(ledger_id=ledger_id, state=Generation.State.LIVE)
+        return _live(ledger_id).get()
 
 
 def begin(ledger_id: int, *, state: str, policy: Policy, now: datetime) -> Generation:
@@ -51,14 +56,13 @@ def begin(ledger_id: int, *, state: str, policy: Policy, now: datetime) -> Gener
 
 def policy_of(generation: Generation | None) -> Policy:
     """The policy that a generation was worked out under; the default where there is no generation."""
-    if generation is None or generation.policy == _default():
-        return DEFAULT_POLICY
-    return Policy.from_dict(generation.policy)
+    return DEFAULT_POLICY if generation is None else _policy(generation.pk, generation.started_at)
 
 
-@lru_cache(maxsize=1)
-def _default() -> dict[str, object]:
-    return DEFAULT_POLICY.to_dict()
+@lru_cache(maxsize=64)
+def _policy(generation_id: int, started_at: datetime) -> Policy:
+    """A generation keeps its policy for ever; a policy keeps what it has worked out of itself."""
+    return Policy.from_dict(Generation.objects.values_list("policy", flat=True).get(pk=generation_id))
 
 
 _BEHIND = f"""

@@ -28,7 +28,7 @@ from .writing import drop, quarantine, write
 
 logger = logging.getLogger(__name__)
 
-CHUNK_OF_EVENTS = 20_000  # folded between two transactions: bounds the memory
+CHUNK_OF_EVENTS = 5_000  # folded between two transactions: bounds the memory
 CATCH_UPS = 3
 
 Progress = Callable[[int, int], None]

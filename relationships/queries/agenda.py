@@ -84,10 +84,9 @@ def questions(
 
 
 def _mine(scope: Scope, client: str | None) -> dict[str, Any]:
-    conditions: dict[str, Any] = {"generation_id": scope.generation_id}
     if client is None:
-        return {**conditions, "client__in": scope.clients()}
-    return {**conditions, "client": scope.client(client)}
+        return scope.mine()
+    return {"generation_id": scope.generation_id, "client": scope.client(client)}
 
 
 def _meeting(row: Any) -> MeetingRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -86,7 +86,7 @@ def clients(
     order = ORDERS[one_of("sort", sort, SORTS).lstrip("-")]
     place = place_of(LIST, sort, order, cursor)
     at = place.at if place else now
-    found = _standing(scope, _named(scope, owner=owner, team=team, q=q, external_id=external_id), at)
+    found = _placed(scope, _named(scope, owner=owner, team=team, q=q, external_id=external_id), at, order.key)
     for field, parameter, value, allowed in (
         ("present__stage", "stage", stage, STAGES),
         ("present__health", "health", health, HEALTHS),
@@ -104,10 +104,13 @@ def clients(
             begins_at__lt=falls_before,
         )
         found = found.filter(Exists(falls))
+    # Which and in which order first, with as little as that needs; what a row shows is read of the page's alone.
     shown = page(
         found, LIST, sort, order, place=place, limit=checked_limit(limit), at=at, read=lambda row, name: row[name]
     )
-    return Page(rows=tuple(_rows(scope, shown.rows, at)), next=shown.next, previous=shown.previous)
+    ids = [str(row["pk"]) for row in shown.rows]
+    rows = {row.id: row for row in rows_of(scope, scope.clients().filter(pk__in=ids), at)} if ids else {}
+    return Page(rows=tuple(rows[one] for one in ids if one in rows), next=shown.next, previous=shown.previous)
 
 
 def client(principal: Principal, ref: str, *, now: datetime) -> ClientRow:
@@ -118,14 +121,14 @@ def client(principal: Principal, ref: str, *, now: datetime) -> ClientRow:
 
 def row_of(scope: Scope, clients: ClientQuerySet, now: datetime) -> ClientRow:
     """The only client of `clients`, as a row. Raises NotFound when there is none."""
-    for row in _rows(scope, list(_standing(scope, clients, now)[:1]), now):
+    for row in rows_of(scope, clients, now):
         return row
     raise NotFound("there is no such client")
 
 
 def rows_of(scope: Scope, clients: ClientQuerySet, now: datetime) -> list[ClientRow]:
     """Some clients as rows, in no order."""
-    return list(_rows(scope, list(_standing(scope, clients, now)), now))
+    return list(_rows(scope, list(_at(scope, clients, now).values(*SHOWN)), now))
 
 
 # ---------------------------------------------------------------------- which, in which order
@@ -182,62 +185,73 @@ def _faded(total: str, half_life: str, at: datetime) -> Expression:
     return CombinedExpression(F(f"state__{total}"), "*", shrunk, FloatField())
 
 
-def _standing(scope: Scope, found: ClientQuerySet, at: datetime) -> Any:
-    """The clients as rows of values, with where they stand at a moment and the keys of every order."""
+def _at(scope: Scope, found: ClientQuerySet, at: datetime) -> Any:
+    """The clients, joined with their period at a moment (`present`) and their `state`, where these are asked for."""
     generation = scope.generation_id
+    return found.alias(
+        present=FilteredRelation(
+            "periods",
+            condition=Q(periods__generation_id=generation, periods__begins_at__lte=at, periods__ends_at__gt=at),
+        ),
+        state=FilteredRelation("states", condition=Q(states__generation_id=generation)),
+    )
+
+
+def _placed(scope: Scope, found: ClientQuerySet, at: datetime, key: str) -> Any:
+    """The clients as rows of id and `key`, one of those that ORDERS names."""
+    joined = _at(scope, found, at)
+    if key in KEYS:
+        joined = joined.annotate(**{key: KEYS[key](at)})
+    return joined.values("pk", key)
+
+
+def _stage_rank(at: datetime) -> Expression:
+    ranks = [When(present__stage=stage, then=Value(rank)) for rank, stage in enumerate(STAGES)]
+    return Case(*ranks, default=Value(-1), output_field=IntegerField())
+
+
+def _strength_key(at: datetime) -> Expression:
+    """The sum, since strength grows with it; unknown comes below every known one."""
     total = CombinedExpression(
         _faded("meetings_sum", "half_life_meeting", at),
         "+",
         _faded("exchanges_sum", "half_life_exchange", at),
         FloatField(),
     )
-    ranks = [When(present__stage=stage, then=Value(rank)) for rank, stage in enumerate(STAGES)]
-    return (
-        found.annotate(
-            present=FilteredRelation(
-                "periods",
-                condition=Q(periods__generation_id=generation, periods__begins_at__lte=at, periods__ends_at__gt=at),
-            ),
-            state=FilteredRelation("states", condition=Q(states__generation_id=generation)),
-        )
-        .annotate(
-            stage_rank=Case(*ranks, default=Value(-1), output_field=IntegerField()),
-            # Strength grows with the sum, so the sum gives the order; unknown comes below every known one.
-            strength_key=Case(
-                When(state__last_contact_at__isnull=False, then=total), default=Value(-1.0), output_field=FloatField()
-            ),
-            contact_key=Coalesce("state__last_contact_at", Value(BEFORE_ALL)),
-            change_key=Coalesce("present__ends_at", Value(FOREVER)),
-        )
-        .values(
-            "pk",
-            "name",
-            "normal_name",
-            "tier",
-            "time_zone",
-            "remote_only",
-            "tags",
-            "domains",
-            "owner_id",
-            "owner__name",
-            "registered_at",
-            "present__stage",
-            "present__health",
-            "present__stage_since",
-            "present__ends_at",
-            "state__reached",
-            "state__reached_at",
-            "state__last_contact_at",
-            "state__marks",
-            "stage_rank",
-            "strength_key",
-            "contact_key",
-            "change_key",
-        )
-    )
+    known = When(state__last_contact_at__isnull=False, then=total)
+    return Case(known, default=Value(-1.0), output_field=FloatField())
+
+
+KEYS: Mapping[str, Callable[[datetime], Expression]] = {
+    "stage_rank": _stage_rank,
+    "strength_key": _strength_key,
+    "contact_key": lambda at: Coalesce("state__last_contact_at", Value(BEFORE_ALL)),
+    "change_key": lambda at: Coalesce("present__ends_at", Value(FOREVER)),
+}
 
 
 # ---------------------------------------------------------------------- rows
+
+
+SHOWN = (
+    "pk",
+    "name",
+    "tier",
+    "time_zone",
+    "remote_only",
+    "tags",
+    "domains",
+    "owner_id",
+    "owner__name",
+    "registered_at",
+    "present__stage",
+    "present__health",
+    "present__stage_since",
+    "state__reached",
+    "state__reached_at",
+    "state__last_contact_at",
+    "state__marks",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import Count, F, FilteredRelation, Q, QuerySet
+from django.db.models import Case, Count, F, FilteredRelation, Q, QuerySet, Value, When
 
 from accounts.roles import Principal
 from relationships import event_store, projections
@@ -131,12 +131,13 @@ def timelines(
     now: datetime,
     since: datetime | None = None,
     until: datetime | None = None,
+    healths: Collection[str] | None = None,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
 ) -> Portfolio:
     """Every visible client with the periods that touch the span from `since`, included, to `until`, excluded.
 
-    Without bounds, whole timelines. With an `as_of` before the latest events, what came later is left in: a past
+    Without bounds, whole timelines; with `healths`, only the periods of those. With an `as_of` before the latest events, what came later is left in: a past
     moment is a look-up in the periods. Raises as `pipeline` does.
     """
     scope = scope_of(principal)
@@ -149,10 +150,14 @@ def timelines(
             stored = stored.filter(ends_at__gt=since)
         if until is not None:
             stored = stored.filter(begins_at__lt=until)
+        if healths is not None:
+            stored = stored.filter(health__in=healths)
         for row in stored.order_by("client_id", "begins_at").iterator(chunk_size=5_000):
             told.setdefault(str(row.client_id), []).append(period_of(row))
     for client_id, periods in overlay.timelines():
-        touching = [p for p in periods if _touches(p, since, until)]
+        touching = [
+            p for p in periods if _touches(p, since, until) and (healths is None or p.health in healths)
+        ]
         if touching:
             told[client_id] = touching
     names = _names(scope, told)
@@ -218,7 +223,7 @@ def falling(principal: Principal, *, now: datetime, within_days: int = 30) -> tu
 def quarantined(principal: Principal) -> tuple[QuarantinedRow, ...]:
     """The visible clients whose events could not be folded, the longest-standing first."""
     scope = scope_of(principal)
-    rows = Quarantine.objects.filter(generation_id=scope.generation_id, client__in=scope.clients())
+    rows = Quarantine.objects.filter(**scope.mine())
     return tuple(
         QuarantinedRow(
             client_id=str(row.client_id),
@@ -288,10 +293,7 @@ def _overlay(scope: Scope, asked: Moments) -> _Overlay:
         return _Overlay(scope, asked, (), True)
     behind = projections.behind(scope.ledger_id, scope.generation)
     quarantined = {
-        str(client_id)
-        for client_id in Quarantine.objects.filter(
-            generation_id=scope.generation_id, client__in=scope.clients()
-        ).values_list("client_id", flat=True)
+        str(client_id) for client_id in Quarantine.objects.filter(**scope.mine()).values_list("client_id", flat=True)
     }
     live = [client_id for client_id in behind if client_id not in quarantined]
     if live:
@@ -301,7 +303,7 @@ def _overlay(scope: Scope, asked: Moments) -> _Overlay:
 
 def _periods(scope: Scope, without: Sequence[Any]) -> QuerySet[StagePeriod]:
     """The stored periods of the visible clients, without those that are folded live."""
-    stored = StagePeriod.objects.filter(generation_id=scope.generation_id, client__in=scope.clients())
+    stored = StagePeriod.objects.filter(**scope.mine())
     return stored.exclude(client__in=without) if without else stored
 
 
@@ -337,8 +339,9 @@ class _Change:
 
 def _changes(scope: Scope, stored: Any) -> list[_Change]:
     """The clients that stand elsewhere at the end than at the start, each with the period that brought it there."""
-    moved = stored.filter(Q(opening__stage__isnull=True) | ~Q(opening__stage=F("closing__stage")))
-    rows = list(moved.values_list("pk", "opening__stage", "closing__stage_since"))
+    stays = Case(When(opening__stage=F("closing__stage"), then=Value(True)), default=Value(False))
+    changed = stored.alias(stays=stays).filter(stays=False)
+    rows = list(changed.values_list("pk", "opening__stage", "closing__stage_since"))
     entries = StagePeriod.objects.filter(
         generation_id=scope.generation_id,
         client__in=[pk for pk, _, _ in rows],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from accounts.roles import Principal
@@ -36,6 +37,14 @@ class Scope:
     def clients(self) -> ClientQuerySet:
         """The clients that the principal may see."""
         return Client.objects.visible_to(self.principal).filter(ledger_id=self.ledger_id)
+
+    def mine(self) -> dict[str, Any]:
+        """The condition that a row of the read tables is about a visible client.
+
+        Who sees all needs none: the generation is the ledger's.
+        """
+        everything = {"generation_id": self.generation_id}
+        return everything if self.principal.sight == "all" else {**everything, "client__in": self.clients()}
 
     def client(self, ref: str) -> Client:
         """The client of an id or "source:external id". Raises NotFound."""

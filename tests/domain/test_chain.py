@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_the_hashes_never_change() -> None:
     )
 
 
-OTHERS = {
+OTHERS: dict[str, Any] = {
     "event_id": EVENT.stream_id,
     "stream_id": EVENT.event_id,
     "type_version": 2,

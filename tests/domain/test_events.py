@@ -137,8 +137,9 @@ def test_fractions_finer_than_a_microsecond_are_cut_off() -> None:
 def test_who_is_named_twice_is_still_one() -> None:
     data = {"direction": "inbound", "contacts": [ANN, US, ANN.upper()]}
     assert clean("message_sent", data)["contacts"] == [ANN, US]
-    data = {"direction": "inbound", "contacts": ["a@x.example", {"platform": "x", "handle": "a"}, "a@x.example"]}
-    assert clean("message_sent", data, resolved=False)["contacts"] == data["contacts"][:2]
+    people: list[Any] = ["a@x.example", {"platform": "x", "handle": "a"}, "a@x.example"]
+    data = {"direction": "inbound", "contacts": people}
+    assert clean("message_sent", data, resolved=False)["contacts"] == people[:2]
 
 
 def test_what_is_personal_in_one_type_is_personal_in_each_that_can_be_corrected() -> None:
