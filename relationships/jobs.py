@@ -1,0 +1,105 @@
+"""What django-q2 calls. The dotted paths are an interface: a task queued before a deploy is run after it.
+
+The queue is a clock and a carrier, never the record: what is due, what was tried and what was done stands in
+our own tables. Tasks take ids, by keyword, and may be run twice, late or never without harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.sessions.models import Session
+from django.db import models, transaction
+from django.utils import timezone
+from django_q.models import Task
+from django_q.tasks import async_task
+
+from relationships import ingest, projections
+from relationships.models.integrations import IdempotencyKey
+from relationships.models.reports import Delivery, Heartbeat, ReportRun
+from relationships.reports import delivery, outbox, schedules
+
+logger = logging.getLogger(__name__)
+
+# What nobody asks for any more, by the moment from which its days are counted.
+EXPIRES: tuple[tuple[type[models.Model], str, timedelta], ...] = (
+    (IdempotencyKey, "expires_at", timedelta()),
+    (Session, "expire_date", timedelta()),
+    (Task, "stopped", timedelta(days=14)),
+)
+OUTBOX_KEEPS = timedelta(days=90)
+
+
+def tick(**_: Any) -> None:
+    """Once a minute: a heartbeat, then whatever has come due. A step that fails does not stop the others."""
+    now = timezone.now()
+    Heartbeat.objects.update_or_create(name="tick", defaults={"at": now})
+    problems = [problem for step in _STEPS if (problem := _attempt(step, now))]
+    if problems:
+        raise ExceptionGroup("some of the minute's work failed", problems)
+
+
+def make_report(*, run_id: str, **_: Any) -> None:
+    """Makes one report run and hands its mails on."""
+    now = timezone.now()
+    if schedules.make(UUID(run_id), now=now):
+        _hand_out_deliveries(now)
+
+
+def deliver(*, delivery_id: str, **_: Any) -> None:
+    """Sends one reader's mail."""
+    delivery.deliver(UUID(delivery_id), now=timezone.now())
+
+
+def prune(*, now: datetime) -> None:
+    """Forgets what has expired."""
+    for model, field, kept in EXPIRES:
+        model._default_manager.filter(**{f"{field}__lt": now - kept}).delete()
+    ingest.forget_expired(now=now)
+    outbox.forget(before=now - OUTBOX_KEEPS)
+
+
+def _attempt(step: Callable[[datetime], None], now: datetime) -> Exception | None:
+    try:
+        step(now)
+    except Exception as problem:
+        logger.exception("%s failed", step.__name__)
+        return problem
+    return None
+
+
+def _open_reports(now: datetime) -> None:
+    schedules.ensure_schedules(now=now)
+    schedules.open_runs(now=now)
+
+
+def _hand_out_runs(now: datetime) -> None:
+    with transaction.atomic():
+        for run_id in schedules.claim(ReportRun, now=now):
+            async_task("relationships.jobs.make_report", run_id=str(run_id))
+
+
+def _hand_out_deliveries(now: datetime) -> None:
+    # The task is a row of the same database: claim and task are committed together, or neither.
+    with transaction.atomic():
+        for delivery_id in schedules.claim(Delivery, now=now):
+            async_task("relationships.jobs.deliver", delivery_id=str(delivery_id))
+
+
+def _sweep(now: datetime) -> None:
+    projections.sweep(now)
+
+
+def _prune_daily(now: datetime) -> None:
+    yesterday = now - timedelta(days=1)
+    Heartbeat.objects.get_or_create(name="prune", defaults={"at": yesterday})
+    # Of two ticks at once only one moves the row on.
+    if Heartbeat.objects.filter(name="prune", at__lte=yesterday).update(at=now):
+        prune(now=now)
+
+
+_STEPS = (_open_reports, _hand_out_runs, _hand_out_deliveries, _sweep, _prune_daily)
