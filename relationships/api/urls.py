@@ -1,0 +1,43 @@
+"""Addresses of the API, its documents, and what operators ask."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from .resource import NothingHere
+from .views import clients, events, roster, service, standing, vocabulary
+
+_V1: list[URLPattern | URLResolver] = [
+    path("clients", clients.Clients.as_view(), name="clients"),
+    path("clients/bulk", clients.ClientsBulk.as_view(), name="clients-bulk"),
+    path("clients/<str:id>", clients.Client.as_view(), name="client"),
+    path("clients/<str:id>/events", events.ClientEvents.as_view(), name="client-events"),
+    path("clients/<str:id>/stage", standing.Stage.as_view(), name="stage"),
+    path("clients/<str:id>/timeline", standing.Timeline.as_view(), name="timeline"),
+    path("clients/<str:id>/strength", standing.Strength.as_view(), name="strength"),
+    path("clients/<str:id>/gaps", standing.Gaps.as_view(), name="gaps"),
+    path("contacts", roster.Contacts.as_view(), name="contacts"),
+    path("contacts/<str:id>", roster.Contact.as_view(), name="contact"),
+    path("event-types", vocabulary.EventTypes.as_view(), name="event-types"),
+    path("event-types/<str:type>", vocabulary.EventType.as_view(), name="event-type"),
+    path("events", events.Events.as_view(), name="events"),
+    path("events/bulk", events.EventsBulk.as_view(), name="events-bulk"),
+    path("events/head", events.EventsHead.as_view(), name="events-head"),
+    path("events/<str:event_id>", events.Event.as_view(), name="event"),
+    path("meetings", roster.Meetings.as_view(), name="meetings"),
+    path("people", roster.People.as_view(), name="people"),
+    path("pipeline", standing.Pipeline.as_view(), name="pipeline"),
+    path("pipeline/movements", standing.Movements.as_view(), name="movements"),
+    path("questions", roster.Questions.as_view(), name="questions"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include(_V1)),
+    path("api/schema", service.OpenApi.as_view(), name="schema"),
+    path("api/docs", service.Docs.as_view(), name="docs"),
+    path("api/problems", service.Problems.as_view(), name="problems"),
+    re_path(r"^api(?:/.*)?$", NothingHere.as_view()),
+    path("health/live", service.live, name="live"),
+    path("health/ready", service.ready, name="ready"),
+    path("metrics", service.prometheus, name="metrics"),
+]

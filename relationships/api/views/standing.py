@@ -1,0 +1,104 @@
+"""Where clients stand: one at a moment, with all its reasons, and all of them together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from relationships import queries
+
+from ..operations import answer, operation
+from ..parameters import KNOWN_AT, MOMENTS, Parameter, moment
+from ..resource import Resource
+from ..serializers import (
+    GapsSerializer,
+    MovementsSerializer,
+    PipelineSerializer,
+    StageSerializer,
+    StrengthSerializer,
+    TimelineSerializer,
+)
+
+_CLIENTS: dict[str, Any] = {"tag": "standing", "scope": "clients:read", "parameters": MOMENTS}
+_BEFORE = "Before its first event, or before anything of it was known, there is nothing: 404."
+
+
+class Stage(Resource):
+    @operation(
+        "get_stage",
+        "Where a client stands, and why",
+        description=_BEFORE,
+        replies={200: answer(StageSerializer, "Its stage at the asked moment.")},
+        **_CLIENTS,
+    )
+    def get(self, request: Request, id: str) -> Response:
+        return Response(StageSerializer.written(queries.stage(self.principal, id, now=self.now, **self.asked)))
+
+
+class Timeline(Resource):
+    @operation(
+        "get_timeline",
+        "All periods of a client, past and future",
+        description=f"The future is what comes if nothing more happens. {_BEFORE}",
+        replies={200: answer(TimelineSerializer, "Its periods, in order.")},
+        **_CLIENTS,
+    )
+    def get(self, request: Request, id: str) -> Response:
+        return Response(TimelineSerializer.written(queries.timeline(self.principal, id, now=self.now, **self.asked)))
+
+
+class Strength(Resource):
+    @operation(
+        "get_strength",
+        "A client's strength and all that it is made of",
+        description=f"The points of the terms add up to `sum`; strength = 100·(1 − e^(−sum/k)). {_BEFORE}",
+        replies={200: answer(StrengthSerializer, "Its strength at the asked moment.")},
+        **_CLIENTS,
+    )
+    def get(self, request: Request, id: str) -> Response:
+        return Response(StrengthSerializer.written(queries.strength(self.principal, id, now=self.now, **self.asked)))
+
+
+class Gaps(Resource):
+    @operation(
+        "get_gaps",
+        "The time between a client's meetings, and what bridges it",
+        description=_BEFORE,
+        replies={200: answer(GapsSerializer, "Its gaps, the open one first.")},
+        **_CLIENTS,
+    )
+    def get(self, request: Request, id: str) -> Response:
+        return Response(GapsSerializer.written(queries.gaps(self.principal, id, now=self.now, **self.asked)))
+
+
+class Pipeline(Resource):
+    @operation(
+        "get_pipeline",
+        "All clients by stage and health",
+        tag="pipeline",
+        scope="clients:read",
+        parameters=MOMENTS,
+        replies={200: answer(PipelineSerializer, "How many stand where.")},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(PipelineSerializer.written(queries.pipeline(self.principal, now=self.now, **self.asked)))
+
+
+class Movements(Resource):
+    @operation(
+        "get_movements",
+        "Who moved where between two moments",
+        tag="pipeline",
+        scope="clients:read",
+        description="The net change of each client: opening + in − out = closing. `from` null: came within the span.",
+        parameters=(
+            Parameter("from", "The start of the span.", *moment(), argument="start", required=True),
+            Parameter("to", "Its end; now unless given.", *moment(), argument="end"),
+            KNOWN_AT,
+        ),
+        replies={200: answer(MovementsSerializer, "The stock of each stage, and the moves.")},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(MovementsSerializer.written(queries.movements(self.principal, now=self.now, **self.asked)))
