@@ -20,6 +20,7 @@ from unfold.forms import AdminPasswordChangeForm
 
 from accounts.forms import NewKeyForm, NewUserForm, UserForm
 from accounts.models import ApiKey, Team, User
+from accounts.roles import Role
 from accounts.screens import lets_people_in, user_of
 
 # Rights follow from the role (`accounts.roles`); Django's groups would promise what they do not do.
@@ -70,7 +71,7 @@ class OfOurs(ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, OfOurs):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, OfOurs):  # type: ignore[misc]
     form = UserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -91,11 +92,11 @@ class UserAdmin(DjangoUserAdmin, OfOurs):  # type: ignore[type-arg]
         (_("Password"), {"fields": ("usable_password", "password1", "password2")}),
     )
 
-    @display(description=_("role"), ordering="role")
+    @admin.display(description=_("role"), ordering="role")
     def shown_role(self, user: User) -> str:
         return user.get_role_display()
 
-    @display(description=_("state"), label={"may sign in": "success", "switched off": "danger"})
+    @display(description=_("state"), label={"may sign in": "success", "switched off": "danger"})  # type: ignore[untyped-decorator]
     def shown_state(self, user: User) -> str:
         return "may sign in" if user.is_active else "switched off"
 
@@ -110,7 +111,8 @@ class UserAdmin(DjangoUserAdmin, OfOurs):  # type: ignore[type-arg]
         return (*self.readonly_fields, *own)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"time_zone": user_of(request).organisation.time_zone, **super().get_changeform_initial_data(request)}
+        usual = {"role": Role.ACCOUNT_MANAGER, "time_zone": user_of(request).organisation.time_zone}
+        return {**usual, **super().get_changeform_initial_data(request)}
 
 
 @admin.register(Team)
@@ -124,7 +126,7 @@ class TeamAdmin(OfOurs):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         return super().get_queryset(request).prefetch_related("users")
 
-    @display(description=_("people"))
+    @admin.display(description=_("people"))
     def people(self, team: Team) -> str:
         return ", ".join(sorted(str(user) for user in team.users.all())) or "nobody yet"
 
@@ -139,11 +141,11 @@ class ApiKeyAdmin(OfOurs):
     search_fields = ("name", "prefix")
     ordering = ("-created_at",)
 
-    @display(description=_("may"))
+    @admin.display(description=_("may"))
     def shown_scopes(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
-    @display(description=_("state"), label={"usable": "success", "expired": "warning", "revoked": "danger"})
+    @display(description=_("state"), label={"usable": "success", "expired": "warning", "revoked": "danger"})  # type: ignore[untyped-decorator]
     def shown_state(self, key: ApiKey) -> str:
         if key.revoked_at:
             return "revoked"
@@ -208,7 +210,7 @@ class ApiKeyAdmin(OfOurs):
         return HttpResponseRedirect(reverse("admin:accounts_apikey_changelist"))
 
     def _key(self, request: HttpRequest, key_id: str) -> ApiKey:
-        key = self.get_object(request, key_id)
+        key: ApiKey | None = self.get_object(request, key_id)
         if key is None or not self.has_view_permission(request):
             raise Http404
         return key

@@ -71,12 +71,19 @@ class Child:
         if self.process is None and time.monotonic() >= self.restart_at:
             self.start()
 
+    def ask_to_end(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+
     def stop(self) -> None:
         """Asks it to end, waits, and ends it with all its children."""
+        self.ask_to_end()
+        self.wait_for_end()
+
+    def wait_for_end(self) -> None:
+        """Waits for it to end as asked; ends what is left of it and of its children."""
         if self.process is None:
             return
-        with suppress(ProcessLookupError):
-            self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_TIMEOUT_S)
         _end_group(self.process)

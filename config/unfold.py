@@ -18,6 +18,10 @@ def _style(request: HttpRequest) -> str:
     return static("relationships/admin.css")
 
 
+def _favicon(request: HttpRequest) -> str:
+    return static("relationships/favicon.svg")
+
+
 def _item(title: str, icon: str, name: str, right: str = "signed_in", **more: Any) -> dict[str, Any]:
     return {
         "title": title,
@@ -37,6 +41,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "STYLES": [_style],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "DASHBOARD_CALLBACK": "relationships.admin.home.fill",
     "COMMAND": {"search_callback": "relationships.admin.clients.find"},
     # A calm petrol; 600 carries white text, 500 is read on dark ground.
