@@ -1,0 +1,45 @@
+"""``python -m tests.benchmarks append writers batch``: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+django.setup()
+
+from tests.benchmarks import appends  # noqa: E402
+from tests.benchmarks.rounds import tell, write  # noqa: E402
+from tests.benchmarks.scratch import scratch_database  # noqa: E402
+
+# Name → what it does, and how many events a round has unless --events says so.
+BENCHMARKS = {
+    "append": (appends.append, 3_000),
+    "writers": (appends.writers, 4_000),
+    "batch": (appends.batch, 100_000),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all when silent")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--events", type=int, help="per round and peer")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - BENCHMARKS.keys():
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    results = []
+    with scratch_database():
+        for name in arguments.names or BENCHMARKS:
+            run, events = BENCHMARKS[name]
+            results.append(run(events=arguments.events or events, rounds=arguments.rounds))
+            tell(results[-1])
+    if arguments.json:
+        write(results, arguments.json)
+
+
+main()
