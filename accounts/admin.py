@@ -46,14 +46,16 @@ class OfOurs(ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(organisation=user_of(request).organisation_id)
+        everybodys: QuerySet[Any] = super().get_queryset(request)
+        return everybodys.filter(organisation=user_of(request).organisation_id)
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> forms.ModelChoiceField | None:
         if db_field.name == "team":
             kwargs["queryset"] = Team.objects.filter(organisation=user_of(request).organisation_id)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field: forms.ModelChoiceField | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: type[forms.ModelForm] = super().get_form(request, obj, change=change, **kwargs)

@@ -94,5 +94,5 @@ class NewKeyForm(forms.Form):
                 now=now,
             )
         except ValidationError as refused:
-            self.add_error(None, refused.messages)  # type: ignore[arg-type]
+            self.add_error(None, refused.messages)
             return None

@@ -81,9 +81,7 @@ def subject_of(stream_id: str, data: Mapping[str, Any]) -> str:
     return stream_id
 
 
-def seal(
-    ledger_id: int, subject_id: str, event_id: str, sealed: Mapping[str, Any], *, now: datetime
-) -> Part | None:
+def seal(ledger_id: int, subject_id: str, event_id: str, sealed: Mapping[str, Any], *, now: datetime) -> Part | None:
     """Seals an event's personal fields under the subject's key, which is made when there is none yet.
 
     None when the subject was erased: their text is not kept any more.
@@ -95,9 +93,7 @@ def seal(
 def keys_of(ledger_id: int, subject_ids: Iterable[str], *, now: datetime) -> dict[str, Key | None]:
     """The keys of subjects, made where there are none yet; None for those that were erased."""
     wanted = set(subject_ids)
-    found: dict[str, Key | None] = {
-        subject: key for subject in wanted if (key := _cached.get((ledger_id, subject)))
-    }
+    found: dict[str, Key | None] = {subject: key for subject in wanted if (key := _cached.get((ledger_id, subject)))}
     if missing := wanted - found.keys():
         loaded = _load(ledger_id, missing)
         if new := missing - loaded.keys():
@@ -197,7 +193,7 @@ def _load(ledger_id: int, subject_ids: Iterable[str]) -> dict[str, Key | None]:
 
 def _create(ledger_id: int, subject_ids: Iterable[str], now: datetime) -> None:
     """Makes keys; one that another process has made meanwhile stays."""
-    made = []
+    made: list[list[Any]] = []
     for subject in sorted(subject_ids):
         key_id = uuid7(to_us(now) // 1000)
         made.append([key_id, ledger_id, subject, _wrap(ledger_id, subject, key_id, os.urandom(32)), now])

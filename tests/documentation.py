@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 
 from relationships.domain.events import EVENT_TYPES, EventType, Exchange
@@ -16,7 +15,7 @@ from relationships.domain.fields import Spec
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
 MARK = "<!-- What follows is written by `python -m tests.documentation`. -->"
 
-EXCHANGE: Mapping[str, Spec] = {field.name: field.metadata["spec"] for field in fields(Exchange)}
+EXCHANGE: Mapping[str, Spec] = EVENT_TYPES["message_sent"].specs
 
 FAMILIES = {
     "exchange": "Exchanges",

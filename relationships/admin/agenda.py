@@ -33,7 +33,8 @@ class Agenda(Screen):
     """A list that reads a table of its own by a query; the model only lends its name and address."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return self.model._default_manager.none()
+        nothing: QuerySet[Any] = self.model._default_manager.none()
+        return nothing
 
     def get_urls(self) -> list[URLPattern]:
         name = f"relationships_{self.opts.model_name}_changelist"

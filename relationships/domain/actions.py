@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from . import stages
 from .fold import Fold
 from .instants import DAY
-from .judgement import BRIDGING, ENDED, FOUND, MET
+from .judgement import BRIDGING, ENDED, FOUND, MET, STAGES
 from .sentences import Day
 from .standing import Standing
 from .workdays import working_days_after
@@ -264,7 +263,7 @@ def _reopen(m: Moment) -> Found:
 
 
 def _reached(m: Moment) -> str:
-    return stages.STAGES[m.standing.reached].capitalize()
+    return STAGES[m.standing.reached].capitalize()
 
 
 def _answer_in_public(m: Moment) -> Found:

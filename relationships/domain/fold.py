@@ -463,7 +463,8 @@ class Fold:
         if self.resumed:
             raise NeedsHistory("a saved state keeps sums, not terms")
         tier, share = self.tier, 0.5 + 0.5 * self.reciprocity()
-        found = []
+        found: list[Term] = []
+        factors: tuple[tuple[str, float], ...]
         for held in self.held.values():
             if held.counted:
                 faded = fade(instant - held.at, tier.half_life_meeting)

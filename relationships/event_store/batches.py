@@ -107,9 +107,7 @@ def _append_chunk(ledger_id: int, chunk: Sequence[Stated], now: datetime) -> lis
     return outcomes
 
 
-def _place(
-    stated: Stated, writer: _Numbering, known: dict[NaturalKey, WithMac], lineage: Lineage
-) -> Appended:
+def _place(stated: Stated, writer: _Numbering, known: dict[NaturalKey, WithMac], lineage: Lineage) -> Appended:
     """What becomes of one draft, its stream being locked. Raises Refused."""
     if stated.stream_id not in writer.versions:
         raise StreamUnknown(stated.stream_id)
@@ -153,9 +151,7 @@ class _Numbering:
         self._chain_hash = link(
             self._chain_hash, stated.content_hash, self._position, version, to_us(self._recorded_at)
         )
-        event = stated.as_recorded(
-            self._ledger_id, self._position, version, self._recorded_at, self._chain_hash
-        )
+        event = stated.as_recorded(self._ledger_id, self._position, version, self._recorded_at, self._chain_hash)
         self._new.append((stated, event))
         return event
 

@@ -21,9 +21,7 @@ def ensure_ledger(organisation_id: int) -> int:
     """The ledger of an organisation, made empty when there is none yet."""
     with transaction.atomic():
         ledger, _ = Ledger.objects.get_or_create(organisation_id=organisation_id)
-        LedgerHead.objects.get_or_create(
-            ledger=ledger, defaults={"chain_hash": GENESIS, "recorded_at": EARLIEST}
-        )
+        LedgerHead.objects.get_or_create(ledger=ledger, defaults={"chain_hash": GENESIS, "recorded_at": EARLIEST})
         open_stream(ledger.pk, ledger_stream(ledger.pk))
     return ledger.pk
 

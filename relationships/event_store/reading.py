@@ -33,9 +33,7 @@ def read_stream(
 
 def read_log(ledger_id: int, *, after: int = 0, limit: int = 500) -> list[Recorded]:
     """At most `limit` events after a position, in order. Positions have no holes: nothing is ever missed."""
-    return _select(
-        "e.ledger_id = %s AND e.position > %s ORDER BY e.position LIMIT %s", [ledger_id, after, limit]
-    )
+    return _select("e.ledger_id = %s AND e.position > %s ORDER BY e.position LIMIT %s", [ledger_id, after, limit])
 
 
 def events(ledger_id: int, event_ids: Iterable[str]) -> dict[str, Recorded]:
@@ -71,10 +69,7 @@ def facts_of_stream(
     ledger_id: int, stream_id: str, *, after_version: int = 0, until_position: int | None = None
 ) -> list[Fact]:
     """What the rules read of one stream, in order of version."""
-    return [
-        Fact(*row[1:-1], orjson.loads(row[-1]))
-        for row in _facts(ledger_id, [stream_id], after_version, until_position)
-    ]
+    return [_fact(row) for row in _facts(ledger_id, [stream_id], after_version, until_position)]
 
 
 def facts_by_stream(
@@ -98,7 +93,7 @@ def facts_by_stream(
                 if current is not None:
                     yield current, of_stream
                 current, of_stream = row[0], []
-            of_stream.append(Fact(*row[1:-1], orjson.loads(row[-1])))
+            of_stream.append(_fact(row))
         if current is not None:
             yield current, of_stream
 
@@ -133,6 +128,11 @@ def _select(condition: str, parameters: Sequence[Any]) -> list[Recorded]:
         return [recorded(row) for row in cursor.fetchall()]
 
 
+def _fact(row: tuple[Any, ...]) -> Fact:
+    _, event_id, version, type, at, source, external_id, body = row
+    return Fact(event_id, version, type, at, source, external_id, orjson.loads(body))
+
+
 def _facts(
     ledger_id: int, streams: Sequence[str], after_version: int, until_position: int | None
 ) -> list[tuple[Any, ...]]:
@@ -157,9 +157,7 @@ def _facts(
         return cursor.fetchall()
 
 
-def _sizes(
-    ledger_id: int, streams: Iterable[str] | None, shard: tuple[int, int] | None
-) -> Iterator[tuple[str, int]]:
+def _sizes(ledger_id: int, streams: Iterable[str] | None, shard: tuple[int, int] | None) -> Iterator[tuple[str, int]]:
     """Streams with the number of their events, in id order, read in pages."""
     among = None if streams is None else list(streams)
     part, parts = shard or (0, 1)

@@ -43,7 +43,9 @@ _BODY = 16
 
 def recorded(row: tuple[Any, ...]) -> Recorded:
     """The event of a row of COLUMNS."""
-    return Recorded(*row[:_BODY], orjson.loads(row[_BODY]), *row[_BODY + 1 :])
+    fields: list[Any] = list(row)
+    fields[_BODY] = orjson.loads(row[_BODY])
+    return Recorded(*fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,9 +104,7 @@ class Stated:
         )
 
 
-def state(
-    stream_id: str, draft: Draft, *, recorded_by: str, request_id: str | None, now: datetime
-) -> Stated:
+def state(stream_id: str, draft: Draft, *, recorded_by: str, request_id: str | None, now: datetime) -> Stated:
     """A draft with clean, resolved data, made ready but for sealing and hashing.
 
     Raises OutsideTime, and ValueError for a naive time or an external id without its source.

@@ -200,9 +200,7 @@ def _from_json(line: str) -> dict[str, Any]:
     return out
 
 
-def _told(
-    rows: Iterable[dict[str, Any]], total: int, progress: Progress | None
-) -> Iterator[dict[str, Any]]:
+def _told(rows: Iterable[dict[str, Any]], total: int, progress: Progress | None) -> Iterator[dict[str, Any]]:
     for done, row in enumerate(rows, start=1):
         yield row
         if progress and done % _PAGE == 0:

@@ -87,16 +87,12 @@ class ClientExternalId(models.Model):
     """What another system calls a client."""
 
     ledger = models.ForeignKey(Ledger, on_delete=models.PROTECT, related_name="+", db_index=False)
-    client = models.ForeignKey(
-        Client, on_delete=models.CASCADE, db_constraint=False, related_name="external_ids"
-    )
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, db_constraint=False, related_name="external_ids")
     source = models.CharField(max_length=80)
     external_id = models.CharField(max_length=255)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["ledger", "source", "external_id"], name="client_external_id")
-        ]
+        constraints = [models.UniqueConstraint(fields=["ledger", "source", "external_id"], name="client_external_id")]
 
     def __str__(self) -> str:
         return f"{self.source}:{self.external_id}"
@@ -134,9 +130,7 @@ class ContactHandle(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["ledger", "contact", "platform", "handle"], name="contact_handle_once"
-            )
+            models.UniqueConstraint(fields=["ledger", "contact", "platform", "handle"], name="contact_handle_once")
         ]
         indexes = [models.Index(fields=["ledger", "platform", "handle"], name="contact_handle_found")]
 

@@ -137,8 +137,8 @@ def timelines(
 ) -> Portfolio:
     """Every visible client with the periods that touch the span from `since`, included, to `until`, excluded.
 
-    Without bounds, whole timelines; with `healths`, only the periods of those. With an `as_of` before the latest events, what came later is left in: a past
-    moment is a look-up in the periods. Raises as `pipeline` does.
+    Without bounds, whole timelines; with `healths`, only the periods of those. With an `as_of` before the latest
+    events, what came later is left in: a past moment is a look-up in the periods. Raises as `pipeline` does.
     """
     scope = scope_of(principal)
     asked = moments(scope.ledger_id, now=now, as_of=as_of, known_at=known_at)
@@ -155,9 +155,7 @@ def timelines(
         for row in stored.order_by("client_id", "begins_at").iterator(chunk_size=5_000):
             told.setdefault(str(row.client_id), []).append(period_of(row))
     for client_id, periods in overlay.timelines():
-        touching = [
-            p for p in periods if _touches(p, since, until) and (healths is None or p.health in healths)
-        ]
+        touching = [p for p in periods if _touches(p, since, until) and (healths is None or p.health in healths)]
         if touching:
             told[client_id] = touching
     names = _names(scope, told)

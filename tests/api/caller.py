@@ -29,7 +29,7 @@ class Answer:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self.response.headers  # type: ignore[no-any-return]
+        return self.response.headers
 
     @property
     def raw(self) -> bytes:

@@ -125,7 +125,7 @@ def test_answers_are_kept_for_a_day_and_not_in_the_clear(api: Caller, path: str)
 def at_once(number: int, send: Any) -> list[Answer]:
     def once(_: int) -> Answer:
         with closing(connection):
-            return send()  # type: ignore[no-any-return]
+            return send()
 
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(once, range(number)))

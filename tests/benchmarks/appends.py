@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.db import connection
 
@@ -34,7 +35,12 @@ def append(*, events: int, rounds: int) -> Result:
     def store(text: bool = False) -> float:
         portfolio = a_portfolio(emptied(), 600)
         ready = drafts(portfolio, events, text=text)
-        return _rate(events, lambda: [_append(portfolio.ledger_id, *one) for one in ready])
+
+        def work() -> None:
+            for one in ready:
+                _append(portfolio.ledger_id, *one)
+
+        return _rate(events, work)
 
     peers = {"bare INSERT": bare, "event_store": store, "event_store, with text": lambda: store(text=True)}
     return measure("append", peers, rounds=rounds)
@@ -93,7 +99,7 @@ def _copy(ready: list[tuple[object, ...]]) -> None:
                 copy.write_row(row)
 
 
-def _raw() -> object:
+def _raw() -> Any:
     connection.ensure_connection()
     return connection.connection
 

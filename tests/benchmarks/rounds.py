@@ -34,7 +34,7 @@ def measure(name: str, peers: Mapping[str, Peer], *, rounds: int) -> Result:
     """Runs every peer once a round. Every other round goes backwards, so that none always runs first."""
     rates: dict[str, list[float]] = {peer: [] for peer in peers}
     for number in range(rounds):
-        order = list(peers) if number % 2 == 0 else list(reversed(peers))
+        order = list(peers) if number % 2 == 0 else list(peers)[::-1]
         for peer in order:
             _show(f"{name}: round {number + 1} of {rounds}, {peer} …")
             rates[peer].append(peers[peer]())

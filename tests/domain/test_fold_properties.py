@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relationships.domain.facts import Fact, effective
-from relationships.domain.fold import Fold, NeedsHistory, timeline
+from relationships.domain.fold import Fold, timeline
+from relationships.domain.history import NeedsHistory
 from relationships.domain.instants import DAY, HOUR
 from relationships.domain.policy import DEFAULT_POLICY, Policy
 

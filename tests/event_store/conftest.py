@@ -33,9 +33,7 @@ def corrected(event_id: str, **fields: Any) -> Draft:
 
 
 def retracted(event_id: str, **fields: Any) -> Draft:
-    return Draft(
-        type="event_retracted", occurred_at=NOW, data={"event_id": event_id, "reason": "doubled"}, **fields
-    )
+    return Draft(type="event_retracted", occurred_at=NOW, data={"event_id": event_id, "reason": "doubled"}, **fields)
 
 
 @dataclass
@@ -51,11 +49,11 @@ class Log:
         return stream_id
 
     def append(self, draft: Draft, *, stream_id: str | None = None, **how: Any) -> event_store.Appended:
-        how = {"recorded_by": "user:1", "now": NOW} | how
+        how = {"recorded_by": "user:1", "now": NOW, **how}
         return event_store.append(self.ledger_id, stream_id or self.stream_id, draft, **how)
 
     def batch(self, *drafts: Draft | tuple[str, Draft], **how: Any) -> list[event_store.Outcome]:
-        how = {"recorded_by": "key:import", "now": NOW} | how
+        how = {"recorded_by": "key:import", "now": NOW, **how}
         placed = [(self.stream_id, item) if isinstance(item, Draft) else item for item in drafts]
         return event_store.append_batch(self.ledger_id, placed, **how)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from relationships import event_store, sealing
 from relationships.domain.chain import GENESIS
@@ -47,7 +48,7 @@ def test_what_comes_back_is_what_stands_in_the_log(log: Log) -> None:
     assert appended.event.request_id == "req-1"
 
 
-def test_one_statement_is_enough(log: Log, django_assert_num_queries: pytest.FixtureDef) -> None:
+def test_one_statement_is_enough(log: Log, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(1):
         log.append(reported("a-1"))
 

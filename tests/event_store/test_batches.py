@@ -42,9 +42,7 @@ def test_events_are_numbered_by_time_and_answered_in_the_order_given(log: Log) -
 
 def test_what_comes_back_is_what_stands_in_the_log(log: Log) -> None:
     awkward = {"meeting_id": 'tab\\there "quoted" back\\slash \\N', "mode": "in_person", "topics": ["ä€😀", "\\."]}
-    outcomes = log.batch(
-        held(30, data=awkward, source="a\tb", external_id="\\N"), held(20), request_id="line\nbreak"
-    )
+    outcomes = log.batch(held(30, data=awkward, source="a\tb", external_id="\\N"), held(20), request_id="line\nbreak")
     assert [one.event for one in outcomes if isinstance(one, Appended)] == event_store.read_log(log.ledger_id)
     assert event_store.verify(log.ledger_id).intact
 

@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 
 import pytest
-from accounts.models import Organisation
 from django.core.management import CommandError, call_command
 
+from accounts.models import Organisation
 from relationships import event_store
 
 from .conftest import Log, Tamper, a_log, held

@@ -62,7 +62,8 @@ def test_an_empty_log_is_intact(log: Log, verify: Callable[[Log], Verdict]) -> N
 
 EVENT = "relationships_event"
 SWAP = """
-    UPDATE relationships_event SET position = CASE position WHEN {one} THEN -1 ELSE -2 END WHERE position IN ({one}, {two});
+    UPDATE relationships_event SET position = CASE position WHEN {one} THEN -1 ELSE -2 END
+     WHERE position IN ({one}, {two});
     UPDATE relationships_event SET position = CASE position WHEN -1 THEN {two} ELSE {one} END WHERE position < 0
 """
 
@@ -70,7 +71,7 @@ SWAP = """
 @pytest.mark.parametrize(
     ("statement", "position", "kind"),
     [
-        (f"UPDATE {EVENT} SET body = '{{\"mode\":\"video\"}}' WHERE position = 3", 3, "altered"),
+        (f'UPDATE {EVENT} SET body = \'{{"mode":"video"}}\' WHERE position = 3', 3, "altered"),
         (f"UPDATE {EVENT} SET body = (body::text || ' ')::json WHERE position = 3", 3, "altered"),
         (f"UPDATE {EVENT} SET type = 'call_held' WHERE position = 10", 10, "altered"),
         (f"UPDATE {EVENT} SET occurred_at = occurred_at - interval '1 microsecond' WHERE position = 7", 7, "altered"),
@@ -131,8 +132,10 @@ def test_an_erasure_does_not_cover_what_came_after_it(
 ) -> None:
     filled.append(Draft(type="person_erased", occurred_at=NOW, data={"contact_id": filled.stream_id}))
     filled.append(held(text="later"))
-    tamper("DELETE FROM relationships_sealedpart WHERE event_id = (SELECT event_id FROM relationships_event"
-           " WHERE position = 12)")
+    tamper(
+        "DELETE FROM relationships_sealedpart WHERE event_id = (SELECT event_id FROM relationships_event"
+        " WHERE position = 12)"
+    )
     problem = verify(filled).problem
     assert problem is not None
     assert (problem.position, problem.kind) == (12, "sealed")

@@ -44,7 +44,7 @@ def opened(ledger: int, *events: event_store.Recorded) -> list[dict[str, object]
 
 
 def test_text_comes_back_as_it_was_given(ledger: int) -> None:
-    text = "Grüße 😀, \"quoted\" \\ and\nlines"
+    text = 'Grüße 😀, "quoted" \\ and\nlines'
     assert opened(ledger, say(ledger, text, ANNA)) == [{"text": text}]
 
 
@@ -58,8 +58,10 @@ def test_an_event_without_text_has_no_part(ledger: int) -> None:
 def test_neither_the_log_nor_the_part_shows_the_text(ledger: int) -> None:
     say(ledger, "secret words", ANNA)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT e::text || p::text || k::text FROM relationships_event e, relationships_sealedpart p,"
-                       " relationships_personkey k")
+        cursor.execute(
+            "SELECT e::text || p::text || k::text FROM relationships_event e, relationships_sealedpart p,"
+            " relationships_personkey k"
+        )
         ((everything,),) = cursor.fetchall()
     assert "secret" not in everything
     assert b"secret".hex() not in everything

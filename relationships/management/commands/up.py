@@ -41,7 +41,7 @@ from relationships.models.reports import Heartbeat
 
 FIRST_ADMINISTRATOR = "admin@localhost"
 # Without those that look alike, or that a shell would take for its own.
-PASSWORD_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 TICK = "relationships.jobs.tick"
 FIRST_ANSWER_TIMEOUT_S = 120
 PORT_FREED_TIMEOUT_S = 10
@@ -163,7 +163,7 @@ class Command(BaseCommand):
             commands.create_organisation("default", "Our organisation", now=timezone.now())
             organisation = Organisation.objects.get(slug="default")
         if not User.objects.filter(organisation=organisation, role=Role.ADMINISTRATOR).exists():
-            password = "".join(secrets.choice(PASSWORD_LETTERS) for _ in range(20))
+            password = "".join(secrets.choice(LETTERS) for _ in range(20))
             with transaction.atomic():
                 user = User.objects.create_superuser(
                     FIRST_ADMINISTRATOR, password, name="Administrator", organisation=organisation

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from accounts.models import Organisation
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.models import Organisation
 from relationships import event_store
 from relationships.domain.verification import Verdict
 from relationships.models.log import Ledger
@@ -26,9 +26,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--organisation", default="default", metavar="SLUG")
-        parser.add_argument(
-            "--client", metavar="ID", help="only this client's events: an id, or source:external id"
-        )
+        parser.add_argument("--client", metavar="ID", help="only this client's events: an id, or source:external id")
         parser.add_argument(
             "--export", type=Path, metavar="FILE", help="also write the log to FILE, as NDJSON, for --from"
         )
