@@ -30,17 +30,15 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 LAYOUT = b"rel1"
 GENESIS = bytes(32)
 _ABSENT = b"\xff\xff\xff\xff"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatedEvent:
+class StatedEvent(NamedTuple):
     """What the caller of an append states; the store's own numbers are not among it."""
 
     event_id: str

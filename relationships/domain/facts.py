@@ -6,9 +6,8 @@ Source: `model.md` §2, "Corrections" and "Order".
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .instants import to_us
 
@@ -16,8 +15,7 @@ CORRECTED = "event_corrected"
 RETRACTED = "event_retracted"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One recorded event as the rules see it.
 
     `at` is the moment it happened (microseconds, UTC), `version` its number within the client, `data` its clear
@@ -95,4 +93,4 @@ def _corrected(fact: Fact, stated: dict[str, Any]) -> Fact:
     if stated.get("occurred_at"):
         at = to_us(datetime.fromisoformat(stated["occurred_at"]))
     data = stated["data"] if stated.get("data") is not None else fact.data
-    return replace(fact, at=at, data=data)
+    return fact._replace(at=at, data=data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -123,7 +122,7 @@ def test_arrival_order_does_not_matter(facts: list[Fact], random: Any) -> None:
     amendments = [fact for fact in facts if fact.type.startswith("event_")]
     shuffled = list(plain)
     random.shuffle(shuffled)
-    shuffled = [replace(fact, version=number + 1) for number, fact in enumerate(shuffled)]
+    shuffled = [fact._replace(version=number + 1) for number, fact in enumerate(shuffled)]
     assert timeline([*shuffled, *amendments], DEFAULT_POLICY) == timeline(facts, DEFAULT_POLICY)
 
 
