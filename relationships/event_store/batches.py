@@ -6,6 +6,7 @@ All that can be done before a lock is held is done there. Under it: look up natu
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from relationships.event_store.stating import Stated, seal, state
 
 # A chunk holds the ledger's lock for about a third of a second; larger ones gain little and keep others waiting.
 _CHUNK = 5_000
+_LINES = 200  # written at once: the server takes them in while the next are made
 _MICROSECOND = timedelta(microseconds=1)
 
 Outcome = Appended | Refused
@@ -160,8 +162,8 @@ class _Numbering:
             return
         with connection.cursor() as cursor:
             with cursor.copy(_COPY_EVENTS) as copy:
-                for stated, event in self._new:
-                    copy.write_row(_event_row(stated, event))
+                for start in range(0, len(self._new), _LINES):
+                    copy.write("".join(_event_line(*one) for one in self._new[start : start + _LINES]))
             sealed = [stated for stated, _ in self._new if stated.part]
             if sealed:
                 with cursor.copy(_COPY_SEALED) as copy:
@@ -223,29 +225,32 @@ COPY relationships_event (
 """
 
 
-def _event_row(stated: Stated, event: Recorded) -> tuple[object, ...]:
+def _event_line(stated: Stated, event: Recorded) -> str:
+    """The event as a line of COPY's text format (PostgreSQL's documentation, COPY, "Text Format").
+
+    Written by hand: psycopg's adapters take six times as long for twenty columns, all of it under the lock.
+    """
+    digest = event.sealed_digest
     return (
-        event.event_id,
-        event.ledger_id,
-        event.position,
-        event.stream_id,
-        event.version,
-        event.type,
-        event.type_version,
-        event.occurred_at,
-        event.occurred_tz,
-        event.precision,
-        event.recorded_at,
-        event.recorded_by,
-        event.source,
-        event.external_id,
-        event.request_id,
-        event.supersedes,
-        stated.body,
-        event.sealed_digest,
-        stated.content_hash,
-        event.chain_hash,
+        f"{event.event_id}\t{event.ledger_id}\t{event.position}\t{event.stream_id}\t{event.version}\t"
+        f"{event.type}\t{event.type_version}\t{event.occurred_at.isoformat()}\t{_field(event.occurred_tz)}\t"
+        f"{event.precision}\t{event.recorded_at.isoformat()}\t{_field(event.recorded_by)}\t"
+        f"{_field(event.source)}\t{_field(event.external_id)}\t{_field(event.request_id)}\t"
+        f"{_field(event.supersedes)}\t{_field(stated.body)}\t"
+        f"{NULL if digest is None else HEX + digest.hex()}\t{HEX}{stated.content_hash.hex()}\t"
+        f"{HEX}{event.chain_hash.hex()}\n"
     )
+
+
+NULL, HEX = "\\N", "\\\\x"
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _field(text: str | None) -> str:
+    if text is None:
+        return NULL
+    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
 
 
 _COPY_SEALED = """
