@@ -182,8 +182,8 @@ def _add_term(
     fold: Fold, event_id: str, kind: str, at: int, factors: tuple[tuple[str, float], ...], pairs: list[str]
 ) -> None:
     total = 1.0
-    for _, value in factors:
-        total *= value
+    for factor in factors:
+        total *= factor[1]
     fold.sums.exchanges += total
     fold.exchange_terms.append((event_id, kind, at, factors, total, pairs))
     for pair in pairs:
@@ -195,6 +195,8 @@ def pairs_of(fact: Fact) -> list[str]:
     ours, theirs = fact.data.get("our_people"), fact.data.get("contacts")
     if not ours or not theirs:
         return []
+    if len(ours) == 1 and len(theirs) == 1:
+        return [ours[0] + " " + theirs[0]]
     return [f"{our} {their}" for our in ours for their in theirs]
 
 

@@ -52,6 +52,9 @@ SPOKEN = frozenset(
     ]
 )
 GESTURES = frozenset(["mention_made", "content_shared", "connection_made", "connection_ended", "reaction_added"])
+# Exchanges that open no deadline of their own.
+CALM = (SPOKEN | GESTURES) - {"question_asked"}
+NEVER = 1 << 62
 DEFAULT_ZONE = "UTC"
 
 
@@ -143,6 +146,7 @@ class Fold:
 
         self.standing: Standing | None = None
         self.periods: list[Period] = []
+        self.quiet_until: int | None = None  # while judging is put off: see `_stays`
         self._rhythm: int | None = None
         self._meeting_rhythm: int | None = None
         self.absent: Collection[str] = ()
@@ -303,7 +307,10 @@ class Fold:
     def _instant(self, at: int, group: list[Fact]) -> None:
         """All events of one instant, then one judgement."""
         if self.standing is not None:
-            self.periods.extend(self._walk(self.standing, at))
+            if self.quiet_until is not None and at > self.quiet_until:
+                self._catch_up()
+            if self.quiet_until is None:
+                self.periods.extend(self._walk(self.standing, at))
         self.at = at
         self.sums.move(at)
         if self.first is None:
@@ -330,7 +337,35 @@ class Fold:
         self.peak = max(self.peak, self.sums.mark(self.policy))
         if self.standing is None:
             self.standing = Standing(at, group[0].event_id)
+        elif self._stays(self.standing, at, group):
+            return
+        self.quiet_until = None
         self.periods.extend(self._settle(self.standing, at, with_events=True))
+
+    def _stays(self, standing: Standing, at: int, group: list[Fact]) -> bool:
+        """Whether the events of this instant change neither stage nor health, and bring no earlier change about.
+
+        So it is with most exchanges of an active client: they put every deadline off, or leave it, and no new one can
+        come before a window W from now. Judging waits then until a moment is reached at which something might change,
+        or until somebody asks: a third of a replay is saved. `quiet_until` is that moment, a lower bound.
+        """
+        if standing.health != health.ACTIVE or not all(fact.type in CALM for fact in group):
+            return False
+        until = self.quiet_until
+        if until is None:
+            until = NEVER if standing.next_at is None else standing.next_at
+            if standing.failures:
+                until = min(until, standing.failures[0][0])
+        if at >= until or stages.highest_entered(self, standing.stage, at) is not None:
+            return False
+        self.quiet_until = min(until, at + self.window)
+        return True
+
+    def _catch_up(self) -> None:
+        """Judges what was put off: the state is still that of the latest instant."""
+        if self.quiet_until is not None and self.standing is not None and self.at is not None:
+            self.quiet_until = None
+            self.periods.extend(self._settle(self.standing, self.at, with_events=True))
 
     def _take_one(self, fact: Fact) -> None:
         kind = fact.type
@@ -392,6 +427,7 @@ class Fold:
 
     def dump(self) -> dict[str, Any]:
         """The state as JSON values, bounded (see `saved`); only after something was taken."""
+        self._catch_up()
         return saved.dump(self)
 
     @classmethod
@@ -432,6 +468,7 @@ class Fold:
         """
         if self.standing is None:
             raise LookupError("no event has been taken: the client does not stand anywhere yet")
+        self._catch_up()
         standing = copy(self.standing)
         for _ in self._walk(standing, instant + 1):
             pass
@@ -444,6 +481,7 @@ class Fold:
         """
         if self.standing is None:
             return []
+        self._catch_up()
         ahead = copy(self.standing)
         future = list(self._walk(ahead, None))
         return [*self.periods, *future, ahead.open_period(None)]

@@ -43,7 +43,7 @@ def judge(fold: Fold, standing: Standing, at: int, *, with_events: bool) -> None
         standing.stage_because = (standing.first_event,)
         standing.reached_at = at
     failing_since = _failing_since(standing, at)
-    entered = _highest_entered(fold, standing.stage, at) if with_events else None
+    entered = highest_entered(fold, standing.stage, at) if with_events else None
     if entered is not None:
         standing.enter(entered, at, *_entry(fold, entered))
         failing_since = None
@@ -160,7 +160,7 @@ def open_gap_failures(fold: Fold, at: int) -> list[Span]:
     return [*spans, (breaks, None)]
 
 
-def _highest_entered(fold: Fold, stage: int, at: int) -> int | None:
+def highest_entered(fold: Fold, stage: int, at: int) -> int | None:
     """The highest stage above `stage` that may be entered at `at`."""
     for higher in range(SYMBIOSIS, stage, -1):
         if _ENTERS[higher](fold, stage, at) and keeps(fold, higher, at):
