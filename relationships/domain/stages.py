@@ -162,7 +162,9 @@ def open_gap_failures(fold: Fold, at: int) -> list[Span]:
 
 def highest_entered(fold: Fold, stage: int, at: int) -> int | None:
     """The highest stage above `stage` that may be entered at `at`."""
-    for higher in range(SYMBIOSIS, stage, -1):
+    # Bridging begins at a held meeting, and what stands above it only with it or from it.
+    top = SYMBIOSIS if fold.held_now or stage >= BRIDGING else MET
+    for higher in range(top, stage, -1):
         if _ENTERS[higher](fold, stage, at) and keeps(fold, higher, at):
             return higher
     return None

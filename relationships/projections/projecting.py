@@ -75,8 +75,14 @@ def project_into(
 
 def hold(building: Generation) -> None:
     """Keeps a generation in building from being given up until the transaction ends. Raises Superseded if it was."""
-    held = Generation.objects.filter(pk=building.pk, state=Generation.State.BUILDING).select_for_update()
-    if not held.exists():
+    # FOR SHARE: the workers of one rebuild hold it side by side, and whoever gives it up waits for all of them.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT FROM "{Generation._meta.db_table}" WHERE id = %s AND state = %s FOR SHARE',
+            [building.pk, Generation.State.BUILDING],
+        )
+        held = cursor.rowcount
+    if not held:
         raise Superseded(f"generation {building.number} was given up: another rebuild has taken over")
 
 

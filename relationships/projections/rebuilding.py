@@ -22,6 +22,7 @@ from relationships.models.projections import Generation, Quarantine
 
 from .generations import begin, behind, ensure_live, policy_of
 from .projecting import hold, project_into
+from .sharing import Report, Shard, share_out, workers
 from .sweeping import settle
 from .working import Worked, work_out
 from .writing import drop, quarantine, write
@@ -29,6 +30,7 @@ from .writing import drop, quarantine, write
 logger = logging.getLogger(__name__)
 
 CHUNK_OF_EVENTS = 5_000  # folded between two transactions: bounds the memory
+WORTH_SHARING = 50_000  # events; below, starting processes costs more than it saves
 CATCH_UPS = 3
 
 Progress = Callable[[int, int], None]
@@ -82,29 +84,41 @@ def rebuild(
 
 
 def _fill(building: Generation, policy: Policy, now: datetime, progress: Progress | None) -> tuple[int, int]:
-    """Folds every stream whole; answers events and clients."""
-    events = clients = waiting = 0
+    """Folds every stream whole, a large ledger in several processes; answers events and clients."""
+    done = [0, 0]
+
+    def report(events: int, clients: int) -> None:
+        done[0] += events
+        done[1] += clients
+        if progress is not None:
+            progress(done[0], done[1])
+
+    large = event_store.head(building.ledger_id).position >= WORTH_SHARING
+    share_out(
+        lambda shard, told: _fill_shard(building, policy, now, shard, told), workers() if large else 1, report=report
+    )
+    return done[0], done[1]
+
+
+def _fill_shard(building: Generation, policy: Policy, now: datetime, shard: Shard, report: Report) -> None:
+    events = clients = 0
     worked: list[Worked] = []
     failed: list[tuple[str, int, str]] = []
     own_stream = event_store.ledger_stream(building.ledger_id)
-    for client_id, facts in event_store.facts_by_stream(building.ledger_id):
+    for client_id, facts in event_store.facts_by_stream(building.ledger_id, shard=shard):
         if client_id == own_stream:
             continue
         one = _attempt(client_id, facts, policy, now, failed)
         if one is not None:
             worked.append(one)
         events += len(facts)
-        waiting += len(facts)
         clients += 1
-        if waiting >= CHUNK_OF_EVENTS:
+        if events >= CHUNK_OF_EVENTS:
             _store(building, worked, failed, now)
-            worked, failed, waiting = [], [], 0
-            if progress is not None:
-                progress(events, clients)
+            report(events, clients)
+            worked, failed, events, clients = [], [], 0, 0
     _store(building, worked, failed, now)
-    if progress is not None:
-        progress(events, clients)
-    return events, clients
+    report(events, clients)
 
 
 def _attempt(

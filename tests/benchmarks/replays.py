@@ -19,6 +19,7 @@ from relationships.domain.events import clean
 from relationships.domain.facts import effective
 from relationships.domain.fold import Fold
 from relationships.domain.policy import DEFAULT_POLICY
+from relationships.projections.sharing import Report, Shard, share_out, workers
 from tests.benchmarks.rounds import Peer, Result, measure
 from tests.benchmarks.scratch import NOW, a_portfolio, drafts, emptied
 
@@ -56,14 +57,18 @@ def replay(*, events: int, rounds: int) -> Result:
             start = page[-1].id + 1
         return read / (time.perf_counter() - begun)
 
-    def folding() -> float:
-        begun = time.perf_counter()
+    def fold_shard(shard: Shard, report: Report) -> int:
         read = 0
-        for _, facts in event_store.facts_by_stream(portfolio.ledger_id):
+        for _, facts in event_store.facts_by_stream(portfolio.ledger_id, shard=shard):
             fold = Fold(DEFAULT_POLICY)
             fold.take(effective(facts))
             fold.judge()
             read += len(facts)
+        return read
+
+    def folding(processes: int) -> float:
+        begun = time.perf_counter()
+        read = sum(share_out(fold_shard, processes, report=lambda events, streams: None))
         return read / (time.perf_counter() - begun)
 
     def reading() -> float:
@@ -73,7 +78,8 @@ def replay(*, events: int, rounds: int) -> Result:
 
     peers = {
         "eventsourcing, counting": counting,
-        "relationships, all rules": folding,
+        "relationships, all rules, as rebuilt": lambda: folding(workers()),
+        "relationships, all rules, one process": lambda: folding(1),
         "relationships, reading only": reading,
     }
     result = measure("replay", peers, rounds=rounds)

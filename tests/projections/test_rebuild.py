@@ -93,6 +93,25 @@ def test_what_is_recorded_while_the_pointer_moves_is_caught_up(cast: Cast, monke
     assert (pipeline.total, pipeline.settled) == (6, True)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_large_ledger_is_rebuilt_by_several_processes_with_the_same_result(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[tuple[Any, ...]]:
+        fields = ("client_id", "stage", "health", "begins_at", "ends_at", "rule")
+        rows = StagePeriod.objects.filter(generation=live()).order_by("client_id", "begins_at")
+        return list(rows.values_list(*fields))
+
+    before = told()
+    monkeypatch.setattr(rebuilding, "WORTH_SHARING", 0)
+    monkeypatch.setattr(rebuilding, "workers", lambda: 2)
+
+    rebuilt = projections.rebuild(cast.ledger_id, now=NOW)
+
+    assert rebuilt.clients == ClientState.objects.filter(generation=live()).count()
+    assert told() == before
+
+
 def test_a_second_one_takes_over_and_the_first_writes_nothing_more(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuilding, "CHUNK_OF_EVENTS", 2)
     second: list[Any] = []
