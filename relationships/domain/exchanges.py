@@ -155,9 +155,12 @@ def _face_factor(fold: Fold, at: int) -> float:
 
 
 def _place(fold: Fold, key: str) -> float:
-    place = fold.day_counts.get(key, 0) + 1
-    fold.day_counts[key] = place
-    return discount(place)
+    counts = fold.day_counts
+    if key not in counts:
+        counts[key] = 1
+        return 1.0
+    counts[key] += 1
+    return discount(counts[key])
 
 
 def _credit(fold: Fold, fact: Fact, weight: float, share: float, face: float, key: str) -> float | None:
@@ -165,16 +168,9 @@ def _credit(fold: Fold, fact: Fact, weight: float, share: float, face: float, ke
     if not weight or not share:
         return None
     placed = _place(fold, key)
-    _add_term(
-        fold,
-        fact.event_id,
-        fact.type,
-        fact.at,
-        (("weight", weight), ("nth of the day", placed), ("account", share), ("face", face)),
-        pairs_of(fact),
-    )
-    brand = fact.data.get("our_account") == "brand"
-    _earn(fold, fact.at, weight * placed * share, brand, _colleague(fact))
+    factors = (("weight", weight), ("nth of the day", placed), ("account", share), ("face", face))
+    _add_term(fold, fact.event_id, fact.type, fact.at, factors, pairs_of(fact))
+    _earn(fold, fact.at, weight * placed * share, fact.data.get("our_account") == "brand", _colleague(fact))
     return placed
 
 

@@ -19,8 +19,6 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from . import exchanges, health, meetings, saved, stages
@@ -209,10 +207,16 @@ class Fold:
         elif facts and facts[0].at <= self.at:
             raise NeedsHistory("an event that is not later than those folded")
         self.absent = absent
-        for at, group in groupby(facts, key=attrgetter("at")):
+        last = len(facts)
+        begin = 0
+        while begin < last:
+            at, end = facts[begin].at, begin + 1
             if until is not None and at > until:
                 break
-            self._instant(at, list(group))
+            while end < last and facts[end].at == at:
+                end += 1
+            self._instant(at, facts[begin:end])
+            begin = end
 
     def unresolved(self, facts: Iterable[Fact]) -> set[str]:
         """What these facts name that the saved state may have forgotten.
@@ -304,7 +308,7 @@ class Fold:
             found.append((ours, theirs, total))
         return sorted(found, key=lambda tie: (-tie[2], tie[0], tie[1]))
 
-    def _instant(self, at: int, group: list[Fact]) -> None:
+    def _instant(self, at: int, group: Sequence[Fact]) -> None:
         """All events of one instant, then one judgement."""
         if self.standing is not None:
             if self.quiet_until is not None and at > self.quiet_until:
@@ -322,8 +326,9 @@ class Fold:
         self.held_now = False
         while self.open_questions and self.open_questions[0].lapses_at <= at:
             self.fresh_questions.append(self.open_questions.pop(0))
-        for meeting_id in [m for m, plan in self.accepted.items() if (plan.ends_at or 0) <= at]:
-            del self.accepted[meeting_id]
+        if self.accepted:
+            for meeting_id in [m for m, plan in self.accepted.items() if (plan.ends_at or 0) <= at]:
+                del self.accepted[meeting_id]
         if len(group) == 1:
             remember(self, group[0])
         else:
@@ -333,8 +338,11 @@ class Fold:
                 remember(self, fact, peers)
         for fact in group:
             self._take_one(fact)
-            self.version = max(self.version, fact.version)
-        self.peak = max(self.peak, self.sums.mark(self.policy))
+            if fact.version > self.version:
+                self.version = fact.version
+        total = self.sums.mark(self.policy)
+        if total > self.peak:
+            self.peak = total
         if self.standing is None:
             self.standing = Standing(at, group[0].event_id)
         elif self._stays(self.standing, at, group):
@@ -342,7 +350,7 @@ class Fold:
         self.quiet_until = None
         self.periods.extend(self._settle(self.standing, at, with_events=True))
 
-    def _stays(self, standing: Standing, at: int, group: list[Fact]) -> bool:
+    def _stays(self, standing: Standing, at: int, group: Sequence[Fact]) -> bool:
         """Whether the events of this instant change neither stage nor health, and bring no earlier change about.
 
         So it is with most exchanges of an active client: they put every deadline off, or leave it, and no new one can
@@ -489,12 +497,12 @@ class Fold:
     @property
     def marks(self) -> list[Mark]:
         """The sums of strength over the last 30 days before the latest event, oldest first."""
-        return list(self.sums.marks)
+        return [Mark(*mark) for mark in self.sums.marks]
 
     def total(self, instant: int) -> float:
         """The sum of all terms at `instant`, not before the latest event."""
         marks = self.sums.marks
-        return marks[-1].total(instant) if marks else 0.0
+        return Mark(*marks[-1]).total(instant) if marks else 0.0
 
     def terms(self, instant: int) -> list[Term]:
         """Every term of the sum at `instant`, newest first; only after a fold of the whole history."""

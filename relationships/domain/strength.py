@@ -62,6 +62,7 @@ class Mark(NamedTuple):
         return self.meetings * fade(age, self.half_life_meeting) + self.exchanges * fade(age, self.half_life_exchange)
 
 
+VELOCITY_OVER = 30 * DAY
 NOTHING = Mark(0, 0.0, 0.0, 1.0, 1.0)
 
 
@@ -127,23 +128,16 @@ class Sums:
         marks = self.marks
         share = 0.5 + 0.5 * self.reciprocity(policy)
         tier = self.tier
-        marks.append(
-            Mark(
-                self.at,
-                self.meetings,
-                self.exchanges * share,
-                tier.half_life_meeting,
-                tier.half_life_exchange,
-            )
-        )
-        horizon = self.at - 30 * DAY
-        while len(marks) > 1 and marks[1].at <= horizon:
+        exchanges = self.exchanges * share
+        marks.append((self.at, self.meetings, exchanges, tier.half_life_meeting, tier.half_life_exchange))
+        horizon = self.at - VELOCITY_OVER
+        while len(marks) > 1 and marks[1][0] <= horizon:
             marks.popleft()
-        return self.meetings + self.exchanges * share
+        return self.meetings + exchanges
 
     def dump(self) -> list[Any]:
         """The state as JSON values."""
-        marks = [[m.at, m.meetings, m.exchanges, m.half_life_meeting, m.half_life_exchange] for m in self.marks]
+        marks = [list(mark) for mark in self.marks]
         return [self.at, self.meetings, self.exchanges, self.inbound, self.outbound, self.spoken, marks]
 
     @classmethod
@@ -151,5 +145,5 @@ class Sums:
         """The state that `dump` gave, under the tier of that moment."""
         sums = cls(tier)
         sums.at, sums.meetings, sums.exchanges, sums.inbound, sums.outbound, sums.spoken, marks = state
-        sums.marks = deque(Mark(*mark) for mark in marks)
+        sums.marks = deque(tuple(mark) for mark in marks)
         return sums
