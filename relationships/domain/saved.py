@@ -18,8 +18,8 @@ from .strength import Sums
 if TYPE_CHECKING:
     from .fold import Fold
 
-REPLIES_REMEMBERED = 200
-MEETINGS_REMEMBERED = 60
+REPLIES_REMEMBERED = 60
+MEETINGS_REMEMBERED = 30
 
 # The attributes that a saved state holds as they are: values and (instant, event id) pairs …
 _PLAIN = [

@@ -63,6 +63,7 @@ class Mark(NamedTuple):
 
 
 VELOCITY_OVER = 30 * DAY
+MARKS_A_DAY = 4
 NOTHING = Mark(0, 0.0, 0.0, 1.0, 1.0)
 
 
@@ -100,7 +101,7 @@ class Sums:
         self.inbound = 0.0
         self.outbound = 0.0
         self.spoken = 0
-        self.marks: deque[Mark] = deque()
+        self.marks: deque[tuple[int, float, float, float, float]] = deque()  # the fields of a Mark
 
     def move(self, instant: int) -> None:
         """Lets everything fade until `instant`."""
@@ -129,15 +130,32 @@ class Sums:
         share = 0.5 + 0.5 * self.reciprocity(policy)
         tier = self.tier
         exchanges = self.exchanges * share
+        if marks and marks[-1][0] // DAY != self.at // DAY:
+            self._thin()
         marks.append((self.at, self.meetings, exchanges, tier.half_life_meeting, tier.half_life_exchange))
         horizon = self.at - VELOCITY_OVER
         while len(marks) > 1 and marks[1][0] <= horizon:
             marks.popleft()
         return self.meetings + exchanges
 
+    def _thin(self) -> None:
+        """Keeps four marks of a busy UTC day that is over, its last among them: a velocity does not need more."""
+        marks = self.marks
+        day = marks[-1][0] // DAY
+        of_day = []
+        while marks and marks[-1][0] // DAY == day:
+            of_day.append(marks.pop())
+        of_day.reverse()
+        busy = len(of_day)
+        if busy > MARKS_A_DAY:
+            of_day = [of_day[busy * part // MARKS_A_DAY - 1] for part in range(1, MARKS_A_DAY + 1)]
+        marks.extend(of_day)
+
     def dump(self) -> list[Any]:
         """The state as JSON values."""
-        marks = [list(mark) for mark in self.marks]
+        # The half-lives are the tier's, save in marks from before a change of tier.
+        usual = (self.tier.half_life_meeting, self.tier.half_life_exchange)
+        marks = [list(mark if mark[3:] != usual else mark[:3]) for mark in self.marks]
         return [self.at, self.meetings, self.exchanges, self.inbound, self.outbound, self.spoken, marks]
 
     @classmethod
@@ -145,5 +163,7 @@ class Sums:
         """The state that `dump` gave, under the tier of that moment."""
         sums = cls(tier)
         sums.at, sums.meetings, sums.exchanges, sums.inbound, sums.outbound, sums.spoken, marks = state
-        sums.marks = deque(tuple(mark) for mark in marks)
+        usual = [tier.half_life_meeting, tier.half_life_exchange]
+        for at, meetings, exchanges, *half_lives in marks:
+            sums.marks.append((at, meetings, exchanges, *(half_lives or usual)))
         return sums

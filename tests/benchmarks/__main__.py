@@ -20,7 +20,7 @@ BENCHMARKS = {
     "append": (appends.append, 3_000),
     "writers": (appends.writers, 4_000),
     "batch": (appends.batch, 100_000),
-    "replay": (replays.replay, 30_000),
+    "replay": (replays.replay, 90_000),
     "history": (replays.history, 10_000),
 }
 
