@@ -164,10 +164,18 @@ def highest_entered(fold: Fold, stage: int, at: int) -> int | None:
     """The highest stage above `stage` that may be entered at `at`."""
     # Bridging begins at a held meeting, and what stands above it only with it or from it.
     top = SYMBIOSIS if fold.held_now or stage >= BRIDGING else MET
-    for higher in range(top, stage, -1):
+    # Helped and Conversing begin at a two-way contact; without one now, they hold only if they did before.
+    bottom = stage if _touched(fold, at) else max(stage, CONVERSING)
+    for higher in range(top, bottom, -1):
         if _ENTERS[higher](fold, stage, at) and keeps(fold, higher, at):
             return higher
     return None
+
+
+def _touched(fold: Fold, at: int) -> bool:
+    """Whether a two-way contact or a reopening belongs to this instant."""
+    two_way, reopened = fold.last_two_way, fold.reopened
+    return (two_way is not None and two_way[0] == at) or (reopened is not None and reopened[0] == at)
 
 
 def _enters_helped(fold: Fold, stage: int, at: int) -> bool:

@@ -130,7 +130,7 @@ class Sums:
         share = 0.5 + 0.5 * self.reciprocity(policy)
         tier = self.tier
         exchanges = self.exchanges * share
-        if marks and marks[-1][0] // DAY != self.at // DAY:
+        if len(marks) > MARKS_A_DAY and marks[-1][0] // DAY != self.at // DAY:
             self._thin()
         marks.append((self.at, self.meetings, exchanges, tier.half_life_meeting, tier.half_life_exchange))
         horizon = self.at - VELOCITY_OVER
@@ -142,14 +142,14 @@ class Sums:
         """Keeps four marks of a busy UTC day that is over, its last among them: a velocity does not need more."""
         marks = self.marks
         day = marks[-1][0] // DAY
+        if marks[-1 - MARKS_A_DAY][0] // DAY != day:
+            return
         of_day = []
         while marks and marks[-1][0] // DAY == day:
             of_day.append(marks.pop())
         of_day.reverse()
         busy = len(of_day)
-        if busy > MARKS_A_DAY:
-            of_day = [of_day[busy * part // MARKS_A_DAY - 1] for part in range(1, MARKS_A_DAY + 1)]
-        marks.extend(of_day)
+        marks.extend(of_day[busy * part // MARKS_A_DAY - 1] for part in range(1, MARKS_A_DAY + 1))
 
     def dump(self) -> list[Any]:
         """The state as JSON values."""
