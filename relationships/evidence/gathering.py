@@ -16,6 +16,8 @@ from relationships.models.log import Event
 
 # A client most of whose events were recorded on one day, longer than this after they happened, was imported.
 IMPORTED_AFTER = 7 * DAY
+# Registering the clients of an old register is no part of their history.
+ROSTER = ("client_registered", "client_updated", "contact_added", "contact_updated", "owner_assigned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ def gather(ledger_id: int, policy: Policy, *, progress: Callable[[int], None] | 
 
 def _known(facts: list[Fact], recorded: dict[int, int]) -> tuple[list[Known], bool]:
     """The facts with the moments from which they were known, and whether these had to be reconstructed."""
-    late = sum(1 for fact in facts if recorded[fact.version] - fact.at > IMPORTED_AFTER)
-    imported = late * 2 > len(facts)
+    told = [fact for fact in facts if fact.type not in ROSTER]
+    late = sum(1 for fact in told if recorded[fact.version] - fact.at > IMPORTED_AFTER)
+    imported = late * 2 > len(told)
     if imported:
         return [Known(fact, fact.at) for fact in facts], True
     return [Known(fact, max(fact.at, recorded[fact.version])) for fact in facts], False
@@ -76,15 +79,12 @@ def _recorded(ledger_id: int, client_id: str) -> dict[int, int]:
 
 
 def _last_event(ledger_id: int) -> int | None:
-    """The latest moment at which something happened: the end of the history.
-
-    The roster's own events do not count: registering the clients of an old register ends no history.
-    """
+    """The latest moment at which something happened: the end of the history."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT (extract(epoch FROM max(occurred_at)) * 1000000)::bigint"
             f' FROM "{Event._meta.db_table}" WHERE ledger_id = %s AND type <> ALL(%s)',
-            [ledger_id, ["client_registered", "client_updated", "contact_added", "contact_updated", "owner_assigned"]],
+            [ledger_id, list(ROSTER)],
         )
         found = cursor.fetchone()
     return None if found is None else found[0]
