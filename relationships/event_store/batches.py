@@ -24,8 +24,8 @@ from relationships.event_store.reading import NaturalKey, WithMac, with_macs
 from relationships.event_store.records import Appended, Recorded, Refused, StreamUnknown
 from relationships.event_store.stating import Stated, seal, state
 
-# A chunk holds the ledger's lock for about a third of a second; larger ones gain little and keep others waiting.
-_CHUNK = 5_000
+# A chunk holds the ledger's lock for about half a second; larger ones gain little and keep others waiting.
+_CHUNK = 10_000
 _LINES = 200  # written at once: the server takes them in while the next are made
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -44,7 +44,7 @@ def append_batch(
 
     Like `append` for every one: known ones come back, and an event that is refused (Conflict, EventUnknown,
     FutureEvent …) stands in the list as that exception and does not stop the rest. The new ones are numbered in order
-    of `occurred_at`, corrections and retractions after the facts. Chunks of 5,000 commit one by one, unless a
+    of `occurred_at`, corrections and retractions after the facts. Chunks of 10,000 commit one by one, unless a
     surrounding transaction holds them together; a process that dies leaves whole chunks, and sending all again
     records the rest.
     """

@@ -20,7 +20,7 @@ _INSERT = (
     f" ({', '.join('%s::json' if name == 'body' else '%s' for name in COLUMNS)})"
 )
 _COPY = f"COPY bare ({', '.join(COLUMNS)}) FROM STDIN"
-_CHUNK = 5_000
+_CHUNK = 10_000
 
 
 def append(*, events: int, rounds: int) -> Result:
