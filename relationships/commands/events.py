@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -209,19 +210,11 @@ def _append(
     now: datetime,
     request_id: str | None,
 ) -> Appended:
-    ledger_id, said_by = scope.ledger_id, scope.principal.label
+    ledger_id = scope.ledger_id
+    append = partial(event_store.append, ledger_id, recorded_by=scope.principal.label, now=now, request_id=request_id)
     if not people.unknown and draft.type not in EFFECTIVE:
         # The usual case: one round trip, no surrounding transaction.
-        ready = _with_people(people, client_id, draft)
-        return event_store.append(
-            ledger_id,
-            client_id,
-            ready,
-            recorded_by=said_by,
-            now=now,
-            expected_version=if_match,
-            request_id=request_id,
-        )
+        return append(client_id, _with_people(people, client_id, draft), expected_version=if_match)
     with transaction.atomic():
         # Two requests that name the same unknown person wait for each other here; the second finds it.
         version = event_store.lock_streams(ledger_id, [client_id])[client_id]
@@ -233,16 +226,8 @@ def _append(
                 raise VersionConflict(version)
             if_match = version + len(people.added)
         for of_client, added in people.added:
-            event_store.append(ledger_id, of_client, added, recorded_by=said_by, now=now, request_id=request_id)
-        appended = event_store.append(
-            ledger_id,
-            client_id,
-            ready,
-            recorded_by=said_by,
-            now=now,
-            expected_version=if_match,
-            request_id=request_id,
-        )
+            append(of_client, added)
+        appended = append(client_id, ready, expected_version=if_match)
         if appended.created and draft.type in EFFECTIVE:
             take_effect(ledger_id, client_id)
     return appended

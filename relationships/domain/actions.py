@@ -17,7 +17,6 @@ from .standing import Standing
 from .workdays import working_days_after
 
 PER_CLIENT = 3
-PER_PERSON = 10
 
 Name = Callable[[str], str]
 

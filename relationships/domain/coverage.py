@@ -1,7 +1,7 @@
 """How much of the time is covered by acts that bridge a gap.
 
 A covering act casts a window forward; the covered time is the union of all windows. Acts come in order of time, so
-the union is kept as one running total and the end of the latest window: `covered_up_to(t)` is exact for any t not
+the union is kept as one running total and the end of the latest window: `up_to(t)` is exact for any t not
 before the latest act, which is all that a fold ever asks.
 
 Source: `model.md` §6.

@@ -2,7 +2,7 @@
 
     fold = Fold(policy)
     fold.take(effective(facts))        # all of them, in folding order
-    judgement = fold.judge()           # periods to the end of the future, gaps, questions, meetings
+    periods = fold.judge()             # to the end of the future; gaps, questions and meetings stand in the fold
 
 An event that arrives in order goes on from saved state: `dump()` is bounded however long the history is, and
 `Fold.load(policy, state).take(newer)` gives what folding everything from nothing would. Where the saved state cannot
@@ -84,7 +84,6 @@ class Fold:
         self.first_contact: tuple[int, str] | None = None
         self.last_held: tuple[int, str] | None = None
         self.last_in_person: tuple[int, str] | None = None
-        self.last_video: tuple[int, str] | None = None
         self.last_two_way_exchange: tuple[int, str] | None = None
         self.held_now = False
 

@@ -82,8 +82,6 @@ def take_held(fold: Fold, fact: Fact) -> None:
     fold.last_held = moment
     if in_person:
         fold.last_in_person = moment
-    else:
-        fold.last_video = moment
     fold.held_now = True
     contact.note_two_way(fold, fact, begun=True)
     contact.note_contact(fold, fact)

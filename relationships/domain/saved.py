@@ -36,7 +36,6 @@ _PLAIN = [
     "first_contact",
     "last_held",
     "last_in_person",
-    "last_video",
     "last_two_way_exchange",
     "contact_day",
     "posts",

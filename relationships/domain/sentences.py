@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from . import stages
 from .facts import Fact
 from .fold import Fold
-from .instants import DAY, from_us
+from .instants import from_us
 from .judgement import (
     BRIDGING,
     CONVERSING,
@@ -96,9 +96,9 @@ def _keep(fold: Fold, stage: int, day: Day) -> str:
         return f"{doing} before {day(limit)}"
     if stage < BRIDGING or stage == ENDED:
         return ""
-    pieces = [f"you meet again before {day(_meeting_due(fold))}"]
+    pieces = [f"you meet again before {day(stages.meeting_due(fold))}"]
     breaks = _conversation_breaks(fold)
-    if breaks is not None and breaks < _meeting_due(fold):
+    if breaks is not None and breaks < stages.meeting_due(fold):
         pieces.append(f"you talk again before {day(breaks)}")
     spans = fold.policy.spans
     if stage == DEEPENING and fold.ideas_ours and fold.ideas_theirs:
@@ -128,11 +128,6 @@ def _mend(fold: Fold, stage: int, at: int) -> str:
         "conversation_broke": "the conversation is taken up before then",
         "no_ideas": "each side shares an idea before then",
     }.get(rule, "a joint project starts or succeeds before then")
-
-
-def _meeting_due(fold: Fold) -> int:
-    assert fold.last_held is not None
-    return fold.last_held[0] + round(fold.policy.bridging_keep_rhythms * fold.meeting_rhythm)
 
 
 def _conversation_breaks(fold: Fold) -> int | None:
@@ -434,8 +429,3 @@ _ENTRIES = {
     "symbiosis.advocacy": "a recommendation was given",
     "reopened": "reopened",
 }
-
-
-def silence_in_days(fold: Fold, at: int) -> int | None:
-    """Whole days since the last contact; None before the first."""
-    return None if fold.last_contact is None else (at - fold.last_contact[0]) // DAY

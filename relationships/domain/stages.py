@@ -113,7 +113,7 @@ def kept_until(fold: Fold, stage: int) -> int | None:
         return None
     if fold.last_held is None or _latest_gap_broken(fold):
         return NEVER_HELD
-    limits = [fold.last_held[0] + round(policy.bridging_keep_rhythms * fold.meeting_rhythm)]
+    limits = [meeting_due(fold)]
     if stage == DEEPENING:
         ours, theirs = fold.ideas_ours, fold.ideas_theirs
         limits.append(min(ours[-1][0], theirs[-1][0]) + policy.spans.deepening_keep if ours and theirs else NEVER_HELD)
@@ -121,6 +121,12 @@ def kept_until(fold: Fold, stage: int) -> int | None:
         proof = last_proof(fold)
         limits.append(NEVER_HELD if proof is None else proof[0] + policy.spans.symbiosis_within)
     return min(limits)
+
+
+def meeting_due(fold: Fold) -> int:
+    """When the next meeting must have been held for Bridging to be kept; only after one was held."""
+    assert fold.last_held is not None
+    return fold.last_held[0] + round(fold.policy.bridging_keep_rhythms * fold.meeting_rhythm)
 
 
 def last_proof(fold: Fold) -> tuple[int, str] | None:
@@ -285,7 +291,6 @@ def _entry(fold: Fold, stage: int) -> tuple[str, Because]:
 
 def why_failing(fold: Fold, stage: int, at: int) -> tuple[str, Because]:
     """Why the keep of `stage` fails at `at`: the rule, and the last event that had supported it."""
-    policy = fold.policy
 
     def last(event: tuple[int, str] | None) -> Because:
         return () if event is None else (event[1],)
@@ -298,8 +303,7 @@ def why_failing(fold: Fold, stage: int, at: int) -> tuple[str, Because]:
     if _latest_gap_broken(fold):
         gap = fold.closed[-1]
         return f"{name}.gap_broken", tuple(e for e in (gap.closed_by, gap.opened_by) if e)
-    due = fold.last_held and fold.last_held[0] + round(policy.bridging_keep_rhythms * fold.meeting_rhythm)
-    if due is not None and at >= due:
+    if fold.last_held is not None and at >= meeting_due(fold):
         return f"{name}.no_meeting", last(fold.last_held)
     spans = open_gap_failures(fold, at)
     if spans and spans[0][0] <= at and fold.gap is not None:

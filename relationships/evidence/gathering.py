@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import connection
@@ -88,11 +88,3 @@ def _last_event(ledger_id: int) -> int | None:
         )
         found = cursor.fetchone()
     return None if found is None else found[0]
-
-
-def each_client(gathered: Gathered) -> Iterator[tuple[str, list[Row]]]:
-    """The rows client by client."""
-    by_client: dict[str, list[Row]] = {}
-    for row in gathered.rows:
-        by_client.setdefault(row.client, []).append(row)
-    yield from by_client.items()

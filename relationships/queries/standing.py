@@ -29,7 +29,7 @@ from relationships.domain.sentences import (
     rule_in_words,
     sentence,
 )
-from relationships.domain.strength import band, mark_at, strength_of
+from relationships.domain.strength import VELOCITY_OVER, band, mark_at, strength_of
 from relationships.models.projections import FOREVER, ClientState, Quarantine, StagePeriod
 from relationships.models.roster import Client
 
@@ -49,8 +49,6 @@ from .rows import (
 from .scope import Moments, Scope, moments, scope_of
 
 logger = logging.getLogger(__name__)
-
-VELOCITY = 30 * DAY
 
 
 def stage(
@@ -273,7 +271,7 @@ def strength_fields(marks: list[Any], at: int, policy: Policy, *, known: bool) -
     if not known:
         return {"strength": None, "band": band(None, policy), "velocity": None}
     value = strength_of(mark_at(marks, at).total(at), policy.scale)
-    before = strength_of(mark_at(marks, at - VELOCITY).total(at - VELOCITY), policy.scale)
+    before = strength_of(mark_at(marks, at - VELOCITY_OVER).total(at - VELOCITY_OVER), policy.scale)
     return {"strength": value, "band": band(value, policy), "velocity": value - before}
 
 
