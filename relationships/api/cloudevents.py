@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from relationships.queries.rows import EventRow, RedactedRow
 
-from .serializers import EventSerializer, RedactedEventSerializer
+from .serializers.events import EventSerializer, RedactedEventSerializer
 
 PREFIX = "relationships."
 

@@ -14,7 +14,7 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 from . import requests
 from .errors import KINDS, MEDIA_TYPE
 from .operations import Body, Operation, Reply, operation_of
-from .serializers import Answer
+from .serializers.base import Answer
 
 _EVERY = (
     "invalid",

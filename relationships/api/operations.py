@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .parameters import Parameter
-from .serializers import Answer
+from .serializers.base import Answer
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"

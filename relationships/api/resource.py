@@ -26,7 +26,7 @@ from .openapi import Schema
 from .operations import operation_of
 from .parsers import JsonParser
 from .renderers import JsonRenderer
-from .serializers import Answer
+from .serializers.base import Answer
 
 
 class Resource(APIView):

@@ -24,7 +24,7 @@ from ..operations import NDJSON, Body, Reply, answer, operation, page_of
 from ..parameters import HEALTH, PAGE, STAGE, TIER, Parameter, moment, word
 from ..parsers import BulkJsonParser, NdjsonParser
 from ..resource import Resource
-from ..serializers import ClientSerializer
+from ..serializers.clients import ClientSerializer
 
 _FILTERS = (
     STAGE,

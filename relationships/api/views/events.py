@@ -27,7 +27,7 @@ from ..parameters import LIMIT, PAGE, SINCE, UNTIL, Parameter, choice, word
 from ..parsers import BulkJsonParser, NdjsonParser
 from ..renderers import CloudEventsRenderer, JsonRenderer, NdjsonRenderer, to_json
 from ..resource import Resource, link_header
-from ..serializers import EventSerializer, HeadSerializer, RedactedEventSerializer
+from ..serializers.events import EventSerializer, HeadSerializer, RedactedEventSerializer
 
 _FILTERS = (
     Parameter("type", "Of this type only.", *choice(tuple(vocabulary.EVENT_TYPES)), example="meeting_held"),

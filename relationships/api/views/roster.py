@@ -16,7 +16,7 @@ from ..idempotency import idempotent
 from ..operations import Body, answer, operation, page_of
 from ..parameters import CLIENT, PAGE, SINCE, UNTIL, Parameter, choice, word
 from ..resource import Resource
-from ..serializers import ContactSerializer, MeetingSerializer, PersonSerializer, QuestionSerializer
+from ..serializers.roster import ContactSerializer, MeetingSerializer, PersonSerializer, QuestionSerializer
 
 
 class People(Resource):

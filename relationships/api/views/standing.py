@@ -12,7 +12,7 @@ from relationships import queries
 from ..operations import answer, operation
 from ..parameters import KNOWN_AT, MOMENTS, Parameter, moment
 from ..resource import Resource
-from ..serializers import (
+from ..serializers.standing import (
     GapsSerializer,
     MovementsSerializer,
     PipelineSerializer,
