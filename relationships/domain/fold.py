@@ -27,7 +27,7 @@ from .coverage import Cover
 from .facts import Fact, effective
 from .history import NeedsHistory
 from .instants import DAY, to_us, utc_day
-from .judgement import Gap, Meeting, Period, Question
+from .judgement import Gap, Handover, Meeting, Period, Question
 from .meetings import Held
 from .policy import DEFAULT_TIER, Policy
 from .standing import Standing
@@ -133,11 +133,14 @@ class Fold:
         self.projects: dict[str, str] = {}
         self.promises: dict[str, tuple[int | None, str, str]] = {}  # open: due, event, by whom
         self.owner_changed: tuple[int, str] | None = None
-        self.handover: tuple[int, str] | None = None  # begun and not completed
+        self.owner: str | None = None
+        self.handover: Handover | None = None  # the latest
         self.last_topics: tuple[int, str, list[str]] | None = None  # of theirs
         self.peak = 0.0  # the largest sum of strength ever
         # Points of the last 180 days by UTC day: [day, personal, brand, {colleague: personal}]
         self.earned: deque[list[Any]] = deque()
+        # What they told of us that a person linked to what our brand says, by UTC day: [day, agreeing, all]
+        self.echoes: deque[list[int]] = deque()
         self.last_success: tuple[int, str] | None = None
         self.last_advocacy: tuple[int, str] | None = None
 
@@ -410,17 +413,37 @@ class Fold:
             exchanges.take_full_points(self, fact)
 
     def _owner(self, fact: Fact) -> None:
+        self.owner = fact.data.get("owner")
         if fact.data.get("previous") is not None:
             self.owner_changed = (fact.at, fact.event_id)
 
     def _handover(self, fact: Fact) -> None:
-        self.handover = (fact.at, fact.event_id) if fact.type == "handover_started" else None
+        if fact.type == "handover_started":
+            former = fact.data.get("from_colleague") or self.owner
+            self.handover = Handover(fact.at, fact.event_id, former, fact.data.get("to_colleague"))
+        elif self.handover is not None and self.handover.completed_at is None:
+            self.handover.completed_at = fact.at
+
+    def _experience(self, fact: Fact) -> None:
+        """Counted only where a person said which statement it is about, and whether it agrees: never guessed."""
+        agrees = fact.data.get("agrees")
+        if fact.data.get("statement") is None or agrees is None:
+            return
+        day, echoes = utc_day(fact.at), self.echoes
+        if not echoes or echoes[-1][0] != day:
+            echoes.append([day, 0, 0])
+            while echoes[0][0] <= day - self.policy.echo_within:
+                echoes.popleft()
+        echoes[-1][1] += agrees
+        echoes[-1][2] += 1
 
     def _left(self, fact: Fact) -> None:
         self.people.pop(fact.data["contact_id"], None)
 
     def _settings(self, fact: Fact) -> None:
         self._name_settings(fact.data)
+        if "owner" in fact.data:
+            self.owner = fact.data["owner"]
 
     def _end(self, fact: Fact) -> None:
         self.ended = (fact.at, fact.event_id)
@@ -543,6 +566,7 @@ _TAKERS: dict[str, Callable[[Fold, Fact], None]] = {
     "handover_started": Fold._handover,
     "handover_completed": Fold._handover,
     "advocacy_given": exchanges.take_full_points,
+    "experience_reported": Fold._experience,
     "project_started": Fold._project,
     "project_succeeded": Fold._project,
     "project_ended": Fold._project,

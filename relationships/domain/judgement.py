@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .coverage import falls_below, rises_to
+
 STAGES = ("found", "helped", "conversing", "met", "bridging", "deepening", "symbiosis", "ended")
 FOUND, HELPED, CONVERSING, MET, BRIDGING, DEEPENING, SYMBIOSIS, ENDED = range(8)
 
@@ -57,6 +59,18 @@ class Gap:
             return 1.0
         return (self.covered - max(0, self.covered_until - end)) / (end - self.begins_at)
 
+    def share_at_least(self, threshold: float, at: int) -> tuple[int, int] | None:
+        """From when to when, not before `at`, the open gap is covered so far if nothing more happens.
+
+        None when it is not, and will not be. `at` is not before the latest event.
+        """
+        begins = at
+        if at < self.covered_until and threshold < 1:
+            uncovered = self.covered_until - self.begins_at - self.covered
+            begins = rises_to(uncovered, at, self.begins_at, threshold)
+        ends = falls_below(self.covered, at, self.begins_at, threshold)
+        return (begins, ends) if begins < ends else None
+
     def silence(self, instant: int) -> int:
         """The longest time without a contact, in microseconds, counting the silence that lasts at the end."""
         end = instant if self.ends_at is None else self.ends_at
@@ -97,3 +111,16 @@ class Meeting:
     event_id: str
     held_at: int | None = None
     told_at: int = 0
+
+
+@dataclass(slots=True)
+class Handover:
+    """A client passing from one of ours to another: from its start to the first meeting without the former owner."""
+
+    at: int
+    event_id: str
+    former: str | None
+    successor: str | None
+    met_at: int | None = None
+    met_event: str | None = None
+    completed_at: int | None = None

@@ -88,6 +88,7 @@ def take_held(fold: Fold, fact: Fact) -> None:
     if first_of_post:
         contact.cover(fold, fact, fold.window)
     questions.close_all(fold, fact)
+    _note_handover(fold, fact)
     plan = fold.planned.pop(meeting_id, None)
     fold.accepted.pop(meeting_id, None)
     fold.fresh_meetings[meeting_id] = Meeting(
@@ -101,6 +102,14 @@ def take_held(fold: Fold, fact: Fact) -> None:
         at,
         at,
     )
+
+
+def _note_handover(fold: Fold, fact: Fact) -> None:
+    """The first meeting without the former owner: the relationship has passed on."""
+    handover = fold.handover
+    ours = fact.data.get("our_people") or ()
+    if handover is not None and handover.met_at is None and ours and handover.former not in ours:
+        handover.met_at, handover.met_event = fact.at, fact.event_id
 
 
 def _require_known(fold: Fold, meeting_id: str) -> None:

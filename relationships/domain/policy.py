@@ -155,6 +155,22 @@ class Policy:
     question_missed: int = 5
     question_missed_public: int = 10
     question_lapse: float = 90
+    balance_low: float = 0.4
+    balance_healthy_low: float = 0.6
+    balance_healthy_high: float = 0.9
+    balance_high: float = 0.95
+    balance_minimum: float = 5.0
+    echo_within: int = 365
+    echo_minimum: int = 3
+
+    # Next best action (§7)
+    action_dates_after: float = 3
+    action_promise_ahead: float = 2
+    action_brief_within: float = 3
+    action_meeting_share: float = 0.8
+    action_pause: float = 30
+    action_idea_every: float = 60
+    action_joint_meeting: float = 30
 
     @cached_property
     def spans(self) -> SimpleNamespace:
@@ -207,6 +223,12 @@ SPANS = [
     "cooling_signal",
     "ground_laid_within",
     "question_lapse",
+    "action_dates_after",
+    "action_promise_ahead",
+    "action_brief_within",
+    "action_pause",
+    "action_idea_every",
+    "action_joint_meeting",
 ]
 
 DEFAULT_POLICY = Policy()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .conversations import Conversation, Waiting
 from .coverage import Cover
-from .judgement import Gap, Meeting, Question
+from .history import NeedsHistory
+from .judgement import Gap, Handover, Meeting, Question
 from .meetings import Held
 from .standing import Standing
 from .strength import Sums
@@ -18,8 +19,11 @@ from .strength import Sums
 if TYPE_CHECKING:
     from .fold import Fold
 
+# Of what is saved. A release that saves something else counts it up: states of another one are folded anew.
+SHAPE = 2
 REPLIES_REMEMBERED = 60
 MEETINGS_REMEMBERED = 30
+PLANS_REMEMBERED = 200  # a weekly series is planned a year ahead
 
 # The attributes that a saved state holds as they are: values and (instant, event id) pairs …
 _PLAIN = [
@@ -53,7 +57,7 @@ _PLAIN = [
     "projects",
     "promises",
     "owner_changed",
-    "handover",
+    "owner",
     "last_topics",
     "peak",
     "pairs",
@@ -61,7 +65,7 @@ _PLAIN = [
     "last_advocacy",
 ]
 # … and as lists.
-_SEQUENCES = ["two_way_days", "intervals", "early_cover", "ideas_ours", "ideas_theirs", "earned"]
+_SEQUENCES = ["two_way_days", "intervals", "early_cover", "ideas_ours", "ideas_theirs", "earned", "echoes"]
 
 
 def _values(record: Any) -> list[Any]:
@@ -90,13 +94,12 @@ def dump(fold: Fold) -> dict[str, Any]:
     assert fold.at is not None
     replies = list(fold.replies.items())[-REPLIES_REMEMBERED:]
     held = list(fold.held.values())[-MEETINGS_REMEMBERED:]
-    recent = fold.at - fold.policy.spans.question_lapse
-    planned = [plan for plan in fold.planned.values() if (plan.ends_at or 0) > recent]
-    planned = planned[-MEETINGS_REMEMBERED:]
+    planned = remembered_plans(fold)
     forgotten = len(held) < len(fold.held) or len(planned) < len(fold.planned)
     state: dict[str, Any] = {name: getattr(fold, name) for name in _PLAIN}
     state |= {name: list(getattr(fold, name)) for name in _SEQUENCES}
     return state | {
+        "shape": SHAPE,
         "named": sorted(fold.named),
         "missed_ids": [plan.meeting_id for plan in planned if plan.status == "missed"],
         "cover": [fold.cover.total, fold.cover.until],
@@ -111,9 +114,17 @@ def dump(fold: Fold) -> dict[str, Any]:
         },
         "replies": replies,
         "replies_forgotten": fold.replies_forgotten or len(replies) < len(fold.replies),
+        "handover": None if fold.handover is None else _values(fold.handover),
         "open_questions": [_values(question) for question in fold.open_questions],
         "standing": _values(fold.standing),
     }
+
+
+def remembered_plans(fold: Fold) -> list[Meeting]:
+    """Meetings that were planned and not held: the latest ones, those that ended long ago left out."""
+    assert fold.at is not None
+    recent = fold.at - fold.policy.spans.question_lapse
+    return [plan for plan in fold.planned.values() if (plan.ends_at or 0) > recent][-PLANS_REMEMBERED:]
 
 
 def _matters(fold: Fold, talk: Conversation) -> bool:
@@ -126,7 +137,12 @@ def _matters(fold: Fold, talk: Conversation) -> bool:
 
 
 def restore(fold: Fold, state: dict[str, Any]) -> None:
-    """Makes a new fold the one whose `dump` gave `state`, under the same policy."""
+    """Makes a new fold the one whose `dump` gave `state`, under the same policy.
+
+    Raises NeedsHistory for a state that another release saved.
+    """
+    if state.get("shape") != SHAPE:
+        raise NeedsHistory("the state was saved by another release")
     fold.resumed = True
     for name in _PLAIN:
         value = state[name]
@@ -136,6 +152,8 @@ def restore(fold: Fold, state: dict[str, Any]) -> None:
     fold.intervals.extend(state["intervals"])
     fold.early_cover = state["early_cover"]
     fold.earned = deque(state["earned"])
+    fold.echoes = deque(state["echoes"])
+    fold.handover = None if state["handover"] is None else Handover(*state["handover"])
     fold.ideas_ours.extend(tuple(idea) for idea in state["ideas_ours"])
     fold.ideas_theirs.extend(tuple(idea) for idea in state["ideas_theirs"])
     fold.named = set(state["named"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from relationships.domain.actions import PER_CLIENT, Action, Moment, actions, balance_of
+from relationships.domain.actions import PER_CLIENT, RULES, Action, actions, pressing
+from relationships.domain.advice import Teller, sentence
+from relationships.domain.balance import balance_at, balances, echo_at
+from relationships.domain.instants import DAY
 from relationships.domain.sentences import dates_in
 
 from .story import Story, instant
@@ -13,14 +16,21 @@ from .test_stages import bridged, deepened
 NAMES = {"ann": "Ann Lee", "bob": "Bob Ray", "cem": "Cem Oz"}
 
 
-def due(story: Story, day: float) -> list[Action]:
+def all_of(story: Story, day: float | None = None) -> list[Action]:
     fold = story.fold(until=day)
-    moment = instant(day)
-    return actions(Moment(fold, fold.standing_at(moment), moment, lambda who: NAMES.get(who, who), dates_in("UTC")))
+    return actions(fold, fold.judge())
+
+
+def due(story: Story, day: float) -> list[Action]:
+    return pressing(all_of(story, day), instant(day))
+
+
+def said(action: Action, day: float) -> str:
+    return sentence(action, Teller(NAMES.get, dates_in("UTC"), instant(day)))
 
 
 def codes(story: Story, day: float) -> list[str]:
-    return [action.code for action in due(story, day)]
+    return [action.rule for action in due(story, day)]
 
 
 def plan(story: Story, starts: str, meeting_id: str = "m") -> Story:
@@ -31,8 +41,8 @@ def test_a_question_past_its_target_is_to_be_answered() -> None:
     story = Story().at(0.5).question()
     assert codes(story, 1.4) == []
     (action,) = due(story, 1.5)
-    assert (action.code, action.rank, action.events) == ("answer_question", 1, ("e1",))
-    assert action.sentence == "Ann Lee's question of 5 Jan 2026 is still open: answer it."
+    assert (action.rule, action.rank, action.events) == ("answer_question", 1, ("e1",))
+    assert said(action, 1.5) == "Ann Lee’s question of 5 Jan 2026 is still open: answer it."
     assert codes(story.at(1.6).answer(), 1.7) == []
 
 
@@ -59,9 +69,10 @@ def test_a_promise_is_due_two_days_before_and_done_when_kept() -> None:
 
 def test_a_meeting_within_three_days_wants_a_brief() -> None:
     story = plan(Story().at(0).meet(), "2026-01-30T00:00:00Z")
-    assert "prepare_meeting" not in codes(story, 22)
-    action = next(a for a in due(story, 22.1) if a.code == "prepare_meeting")
-    assert action.sentence == "You meet on 30 Jan 2026: what happened since you last met on 5 Jan 2026."
+    assert "prepare_meeting" not in codes(story, 21.9)
+    action = next(a for a in due(story, 22) if a.rule == "prepare_meeting")
+    expected = "You meet on 30 Jan 2026: since you last met on 5 Jan 2026 there was no exchange. Read up on it."
+    assert said(action, 22) == expected
 
 
 def test_with_the_ground_laid_a_meeting_is_to_be_proposed_else_talk_comes_first() -> None:
@@ -84,7 +95,7 @@ def test_silence_after_a_first_contact_is_to_be_bridged_with_their_topic() -> No
     story = Story().at(0).they(topics=["cold chain"])
     assert codes(story, 20.9) == []
     (action,) = due(story, 21)
-    assert action.sentence == "Quiet since 5 Jan 2026: bridge the gap, ask about cold chain."
+    assert said(action, 21) == "Nothing heard since 5 Jan 2026: bridge the gap, ask about cold chain."
     assert codes(plan(story.at(21.1), "2026-02-10T00:00:00Z"), 21.2) == []
 
 
@@ -105,8 +116,8 @@ def test_a_balance_towards_the_brand_or_a_single_person_is_told() -> None:
         brand.at(day).they(our_account="brand")
     assert "rebalance" in codes(brand, 30)
     alone = deepened()
-    assert balance_of(alone.fold(), instant(122)).one_person  # type: ignore[union-attr]
-    assert balance_of(Story().at(0).they().fold(), instant(1)) is None
+    assert balance_at(alone.fold(), instant(122)).verdict == "one_person"
+    assert balance_at(Story().at(0).they().fold(), instant(1)).verdict == "unknown"
 
 
 def test_another_owner_wants_a_joint_meeting() -> None:
@@ -117,8 +128,8 @@ def test_another_owner_wants_a_joint_meeting() -> None:
 
 def test_the_dormant_who_once_met_are_to_be_reopened() -> None:
     action = due(Story().at(0).meet(), 200)[-1]
-    assert action.code == "reopen"
-    assert "as far as Met" in action.sentence
+    assert action.rule == "reopen"
+    assert "as far as Met" in said(action, 200)
 
 
 def test_a_public_question_of_one_just_found_is_to_be_answered() -> None:
@@ -143,3 +154,77 @@ def test_every_action_names_events_of_the_client(day: float) -> None:
     for action in due(story, day):
         assert set(action.events) <= known
         assert action.since <= instant(day)
+
+
+def test_what_will_press_is_known_in_advance() -> None:
+    """Judged once after the last event, the look-up at any later day gives what judging on that day gives."""
+    for story in (bridged(), deepened(), Story().at(0).meet().at(3).question().at(4).we().at(5).we().at(6).we()):
+        told = all_of(story)
+        for day in range(round(story.day), round(story.day) + 400, 3):
+            assert [a.rule for a in pressing(told, instant(day))] == codes(story, day)
+
+
+def test_one_put_off_leaves_room_for_the_next_and_still_settles_others() -> None:
+    story = Story().at(0).meet().at(30).question()
+    told = all_of(story)
+    first = pressing(told, instant(80))[0]
+    assert first.rule == "answer_question"
+    rest = pressing(told, instant(80), put_off={first.mark})
+    assert "answer_question" not in [action.rule for action in rest]
+    assert "talk_then_propose" not in [action.rule for action in rest]
+
+
+def test_who_is_to_stop_writing_is_not_told_to_write() -> None:
+    story = Story().at(0).they().at(20).we().at(21).we().at(22).we()
+    assert codes(story, 30) == ["stop_writing"]
+    assert "bridge_gap" in codes(story, 53)
+
+
+def test_a_mark_stays_the_same_while_the_same_facts_call_for_it() -> None:
+    story = Story().at(0).question()
+    (before,) = due(story, 2)
+    (after,) = [a for a in due(story.at(3).add("note_added"), 4) if a.rule == "answer_question"]
+    assert before.mark == after.mark
+    assert before.mark != due(Story().at(0).they().question(), 2)[0].mark
+
+
+def test_the_balance_shifts_as_points_grow_old() -> None:
+    story = Story()
+    for day in range(10):
+        story.at(day).they(our_account="brand")
+    for day in range(60, 70):
+        story.at(day).they(our_people=["us" if day % 2 else "you"])
+    told = [(round((since - instant(0)) / DAY), balance.verdict) for since, _, balance in balances(story.fold())]
+    assert told[0] == (69, "healthy")
+    assert "unknown" in [verdict for _, verdict in told]
+    for since, until, balance in balances(story.fold()):
+        assert since < until
+        assert balance_at(story.fold(), since) == balance
+
+
+def test_an_echo_is_told_from_three_on_and_only_where_a_person_linked_it() -> None:
+    story = Story().at(0).they()
+    for number, agrees in enumerate((True, False)):
+        story.at(number + 1).add("experience_reported", topic="t", grade="good", statement="s", agrees=agrees)
+    story.at(4).add("experience_reported", topic="t", grade="good")
+    assert echo_at(story.fold(), instant(5)).share is None
+    story.at(6).add("experience_reported", topic="t", grade="good", statement="s", agrees=True)
+    echo = echo_at(story.fold(), instant(7))
+    assert (echo.agreeing, echo.all, echo.share) == (2, 3, pytest.approx(2 / 3))
+    assert echo_at(story.fold(), instant(370)).all == 1
+
+
+def test_a_hand_over_runs_to_the_first_meeting_without_the_former_owner() -> None:
+    story = Story().at(0).meet().at(1).add("handover_started", from_colleague="us", to_colleague="you")
+    assert "joint_meeting" in codes(story, 2)
+    story.at(10).meet(our_people=["us", "you"])
+    assert "joint_meeting" not in codes(story, 11)
+    assert story.fold().handover.met_at is None  # type: ignore[union-attr]
+    story.at(20).meet(our_people=["you"])
+    assert story.fold().handover.met_at == instant(20)  # type: ignore[union-attr]
+
+
+def test_every_rule_has_a_sentence() -> None:
+    from relationships.domain.advice import _SENTENCES
+
+    assert [rule for rule, _ in RULES] == list(_SENTENCES)

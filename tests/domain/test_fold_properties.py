@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relationships.domain.actions import actions
 from relationships.domain.facts import Fact, effective
 from relationships.domain.fold import Fold, timeline
 from relationships.domain.history import NeedsHistory
@@ -182,6 +183,8 @@ def test_going_on_from_saved_state_gives_what_folding_from_nothing_gives(facts: 
     moment = (whole.at or 0) + 7 * DAY
     assert resumed.total(moment) == pytest.approx(whole.total(moment), rel=1e-9, abs=1e-12)
     assert json.dumps(resumed.dump()["standing"]) == json.dumps(whole.dump()["standing"])
+    assert actions(resumed, fresh) == actions(whole, told)
+    assert [tie[:2] for tie in resumed.ties(moment)] == [tie[:2] for tie in whole.ties(moment)]
 
 
 @given(histories())
