@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_q.models import Task
 from django_q.tasks import async_task
 
-from relationships import ingest, projections
+from relationships import commands, ingest, projections
 from relationships.models.integrations import IdempotencyKey
 from relationships.models.reports import Delivery, Heartbeat, ReportRun
 from relationships.reports import delivery, outbox, schedules
@@ -94,6 +94,10 @@ def _sweep(now: datetime) -> None:
     projections.sweep(now)
 
 
+def _close_suggestions(now: datetime) -> None:
+    commands.close_suggestions(now=now)
+
+
 def _prune_daily(now: datetime) -> None:
     yesterday = now - timedelta(days=1)
     Heartbeat.objects.get_or_create(name="prune", defaults={"at": yesterday})
@@ -102,4 +106,4 @@ def _prune_daily(now: datetime) -> None:
         prune(now=now)
 
 
-_STEPS = (_open_reports, _hand_out_runs, _hand_out_deliveries, _sweep, _prune_daily)
+_STEPS = (_open_reports, _hand_out_runs, _hand_out_deliveries, _sweep, _close_suggestions, _prune_daily)

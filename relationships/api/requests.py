@@ -135,6 +135,19 @@ CONTACT_IN = {
     "additionalProperties": False,
 }
 
+PUT_OFF = {
+    "type": "object",
+    "required": ["until"],
+    "properties": {
+        "until": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "Not before then, for you alone: from now on, at most a year away. null: show it again.",
+        }
+    },
+    "additionalProperties": False,
+}
+
 # ---------------------------------------------------------------------- examples
 
 CLIENT_EXAMPLE = {

@@ -5,9 +5,12 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from .resource import NothingHere
-from .views import clients, events, roster, service, standing, vocabulary
+from .views import advice, clients, events, roster, service, standing, vocabulary
 
 _V1: list[URLPattern | URLResolver] = [
+    path("actions", advice.Actions.as_view(), name="actions"),
+    path("actions/rules", advice.Rules.as_view(), name="action-rules"),
+    path("actions/<str:id>/snooze", advice.Snooze.as_view(), name="snooze"),
     path("clients", clients.Clients.as_view(), name="clients"),
     path("clients/bulk", clients.ClientsBulk.as_view(), name="clients-bulk"),
     path("clients/<str:id>", clients.Client.as_view(), name="client"),
@@ -15,6 +18,9 @@ _V1: list[URLPattern | URLResolver] = [
     path("clients/<str:id>/stage", standing.Stage.as_view(), name="stage"),
     path("clients/<str:id>/timeline", standing.Timeline.as_view(), name="timeline"),
     path("clients/<str:id>/strength", standing.Strength.as_view(), name="strength"),
+    path("clients/<str:id>/actions", advice.ClientActions.as_view(), name="client-actions"),
+    path("clients/<str:id>/balance", advice.Balance.as_view(), name="balance"),
+    path("clients/<str:id>/ties", advice.Ties.as_view(), name="ties"),
     path("clients/<str:id>/gaps", standing.Gaps.as_view(), name="gaps"),
     path("contacts", roster.Contacts.as_view(), name="contacts"),
     path("contacts/<str:id>", roster.Contact.as_view(), name="contact"),
@@ -24,8 +30,10 @@ _V1: list[URLPattern | URLResolver] = [
     path("events/bulk", events.EventsBulk.as_view(), name="events-bulk"),
     path("events/head", events.EventsHead.as_view(), name="events-head"),
     path("events/<str:event_id>", events.Event.as_view(), name="event"),
+    path("handovers", advice.Handovers.as_view(), name="handovers"),
     path("meetings", roster.Meetings.as_view(), name="meetings"),
     path("people", roster.People.as_view(), name="people"),
+    path("people/<str:id>/ties", advice.Leaving.as_view(), name="leaving"),
     path("pipeline", standing.Pipeline.as_view(), name="pipeline"),
     path("pipeline/movements", standing.Movements.as_view(), name="movements"),
     path("questions", roster.Questions.as_view(), name="questions"),

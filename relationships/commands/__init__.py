@@ -27,6 +27,7 @@ from .errors import (
 from .events import Result, correct_event, record_event, record_events, retract_event
 from .organisations import create_organisation
 from .people import link_logins
+from .suggestions import close_suggestions, note_shown, put_off
 
 __all__ = [
     "BatchRefused",
@@ -41,10 +42,13 @@ __all__ = [
     "Result",
     "add_contact",
     "assign_owner",
+    "close_suggestions",
     "correct_event",
     "create_organisation",
     "link_logins",
     "make_clients",
+    "note_shown",
+    "put_off",
     "record_event",
     "record_events",
     "register_client",

@@ -29,6 +29,7 @@ class Generation(models.Model):
     number = models.IntegerField()
     state = models.CharField(max_length=10, choices=State.choices)
     policy_version = models.IntegerField()
+    shape = models.SmallIntegerField(default=1, help_text="`domain.saved.SHAPE` of the release that made it.")
     policy = models.JSONField(help_text="The whole policy, so that a generation explains itself.")
     # Every event up to here is projected, or its client is quarantined: only later ones can be behind.
     settled_position = models.BigIntegerField(default=0)
@@ -76,6 +77,9 @@ class ClientState(Projected):
     half_life_meeting = models.FloatField(default=1)
     half_life_exchange = models.FloatField(default=1)
     marks = models.JSONField(default=list, help_text="The marks of the last 30 days with events, for the velocity.")
+    actions = models.JSONField(default=list, help_text="What presses, or will: `domain.actions.Action`, by rank.")
+    ties = models.JSONField(default=list, help_text="Who of us knows whom: the running sums of each pair.")
+    handover = models.JSONField(null=True, help_text="The latest hand-over: `domain.judgement.Handover`.")
     fold = models.TextField(null=True, help_text="`Fold.dump()` as JSON.")
 
     class Meta:

@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from relationships.domain.policy import DEFAULT_POLICY, Policy
+from relationships.domain.saved import SHAPE
 from relationships.models.log import Event
 from relationships.models.projections import ClientState, Generation
 from relationships.models.roster import Client
@@ -48,6 +49,7 @@ def begin(ledger_id: int, *, state: str, policy: Policy, now: datetime) -> Gener
         number=latest.number + 1 if latest else 1,
         state=state,
         policy_version=policy.version,
+        shape=SHAPE,
         policy=policy.to_dict(),
         started_at=now,
         live_at=now if state == Generation.State.LIVE else None,

@@ -98,8 +98,8 @@ def _lock_states(generation: Generation, client_ids: list[str]) -> dict[str, tup
     with connection.cursor() as cursor:
         cursor.execute(
             f'INSERT INTO "{table}" (ledger_id, generation_id, client_id, projected_version, meetings_sum,'
-            " exchanges_sum, half_life_meeting, half_life_exchange, marks)"
-            " SELECT %s, %s, client, 0, 0, 0, 1, 1, '[]' FROM unnest(%s::uuid[]) AS client"
+            " exchanges_sum, half_life_meeting, half_life_exchange, marks, actions, ties)"
+            " SELECT %s, %s, client, 0, 0, 0, 1, 1, '[]', '[]', '[]' FROM unnest(%s::uuid[]) AS client"
             " ON CONFLICT (ledger_id, generation_id, client_id) DO NOTHING",
             [generation.ledger_id, generation.pk, client_ids],
         )

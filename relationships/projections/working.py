@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from relationships.domain.actions import Action, actions
 from relationships.domain.facts import CORRECTED, RETRACTED, Fact, effective, folding_order
 from relationships.domain.fold import Fold
 from relationships.domain.history import NeedsHistory
@@ -35,6 +36,7 @@ class Worked:
     gaps: list[Gap] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     meetings: list[Meeting] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
     late: tuple[str, ...] = ()
 
     def saved(self) -> str | None:
@@ -99,16 +101,18 @@ def go_on(
 def _rows(client_id: str, fold: Fold, *, version: int, whole: bool, asked_from: int | None) -> Worked:
     if fold.standing is None:
         return Worked(client_id, version, whole, None)
+    periods = fold.judge()
     open_questions = [q for q in fold.open_questions if asked_from is None or q.asked_at > asked_from]
     return Worked(
         client_id,
         version,
         whole,
         fold,
-        periods=fold.judge(),
+        periods=periods,
         gaps=[*fold.fresh_gaps, *([fold.gap] if fold.gap else [])],
         questions=[*fold.fresh_questions, *open_questions],
         meetings=list(fold.fresh_meetings.values()),
+        actions=actions(fold, periods),
     )
 
 

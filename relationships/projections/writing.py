@@ -6,12 +6,15 @@ Deletes and inserts are set-wise: the number of statements does not depend on th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection, models
 
+from relationships.domain.actions import Action
+from relationships.domain.fold import Fold
 from relationships.domain.instants import from_us, to_us
 from relationships.domain.judgement import HEALTHS, STAGES, Period
 from relationships.models.projections import (
@@ -239,6 +242,9 @@ _STATE_TYPES = {
     "half_life_meeting": "float8",
     "half_life_exchange": "float8",
     "marks": "jsonb",
+    "actions": "jsonb",
+    "ties": "jsonb",
+    "handover": "jsonb",
     "fold": "text",
 }
 _STATE = f"{_KEY}, {', '.join(_STATE_TYPES)}"
@@ -345,7 +351,7 @@ def _state(key: Key, one: Worked) -> Row:
 def _state_values(one: Worked) -> Row:
     fold, reached = one.fold, one.reached()
     if fold is None or reached is None:
-        return (one.version, None, None, None, None, 0.0, 0.0, 1.0, 1.0, "[]", None)
+        return (one.version, None, None, None, None, 0.0, 0.0, 1.0, 1.0, "[]", "[]", "[]", None, None)
     marks = fold.marks
     latest = marks[-1]
     return (
@@ -359,8 +365,36 @@ def _state_values(one: Worked) -> Row:
         latest.half_life_meeting,
         latest.half_life_exchange,
         _json([list(mark) for mark in marks]),
+        _json([plain_action(action) for action in one.actions]),
+        _json([plain_tie(fold, pair) for pair in fold.pairs]),
+        None if fold.handover is None else _json(asdict(fold.handover)),
         one.saved(),
     )
+
+
+def plain_action(action: Action) -> dict[str, Any]:
+    """An action as JSON values; `action_of` takes it back."""
+    return {
+        "rule": action.rule,
+        "rank": action.rank,
+        "mark": action.mark,
+        "key": action.key,
+        "since": action.since,
+        "until": action.until,
+        "order": action.order,
+        "events": action.events,
+        "about": action.about,
+    }
+
+
+def plain_tie(fold: Fold, pair: str) -> dict[str, Any]:
+    """One of ours and one of theirs, and what their terms add up to at the pair's last act.
+
+    At t that is met · 2^(−age ÷ Hm) + talked · 2^(−age ÷ He): R, constant until the next event, is in `talked`.
+    """
+    ours, _, theirs = pair.partition(" ")
+    at, met, talked = fold.pairs[pair]
+    return {"ours": ours, "theirs": theirs, "at": at, "met": met, "talked": talked * (0.5 + 0.5 * fold.reciprocity())}
 
 
 def _update_states(generation: Generation, worked: Sequence[Worked]) -> None:

@@ -6,10 +6,12 @@ Each takes the principal first and answers frozen values (`rows`). What a princi
 
 from __future__ import annotations
 
+from .actions import action, actions, client_actions, for_person, rule_figures
 from .agenda import meetings, questions
 from .clients import client, clients
 from .errors import Invalid, NotFound
 from .events import StaleCursor, client_events, event, feed, head
+from .knowing import balance, handovers, leaving, ties
 from .latest import Logged, latest
 from .portfolio import falling, movements, pipeline, quarantined, revisions, timelines
 from .roster import contact, contacts, people
@@ -21,7 +23,11 @@ __all__ = [
     "Logged",
     "NotFound",
     "StaleCursor",
+    "action",
+    "actions",
+    "balance",
     "client",
+    "client_actions",
     "client_events",
     "clients",
     "contact",
@@ -29,9 +35,12 @@ __all__ = [
     "event",
     "falling",
     "feed",
+    "for_person",
     "gaps",
+    "handovers",
     "head",
     "latest",
+    "leaving",
     "meetings",
     "movements",
     "people",
@@ -39,8 +48,10 @@ __all__ = [
     "quarantined",
     "questions",
     "revisions",
+    "rule_figures",
     "stage",
     "strength",
+    "ties",
     "timeline",
     "timelines",
 ]

@@ -17,6 +17,7 @@ from relationships import event_store, projections
 from relationships.domain import health
 from relationships.domain.facts import Fact
 from relationships.domain.fold import Fold
+from relationships.domain.history import NeedsHistory
 from relationships.domain.instants import DAY, from_us, to_us
 from relationships.domain.judgement import STAGES, Gap, Period
 from relationships.domain.policy import Policy
@@ -64,7 +65,7 @@ def stage(
     Raises NotFound, also before its first effective event and before anything of it was known; Invalid for a
     `known_at` in the future.
     """
-    asked = _ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
     at, fold = asked.at, asked.fold
     standing = fold.standing_at(at)
     day = dates_in(principal.time_zone)
@@ -104,7 +105,7 @@ def timeline(
     known_at: datetime | None = None,
 ) -> Timeline:
     """All periods of a client, on into the future as it looked at `as_of`. Raises as `stage` does."""
-    asked = _ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
     return Timeline(
         client_id=str(asked.client.pk), data=tuple(period_row(p) for p in asked.periods()), **asked.footer()
     )
@@ -119,7 +120,7 @@ def strength(
     known_at: datetime | None = None,
 ) -> StrengthAnswer:
     """A client's strength with every term of its sum, the weightiest first. Raises as `stage` does."""
-    asked = _ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
     at, fold = asked.at, asked.fold
     known = known_by(fold, at)
     terms = sorted(fold.terms(at), key=lambda term: (-term.points, -term.at, term.event_id)) if known else []
@@ -153,7 +154,7 @@ def gaps(
     known_at: datetime | None = None,
 ) -> Gaps:
     """The gaps between a client's meetings, the open one first, and what bridges them. Raises as `stage` does."""
-    asked = _ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
     fold = asked.fold
     found = [*fold.fresh_gaps, *([fold.gap] if fold.gap else [])]
     return Gaps(
@@ -167,7 +168,7 @@ def gaps(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """One client at the asked moment: `fold` holds its events up to then; `whole` that all of them are in it."""
 
     scope: Scope
@@ -209,7 +210,7 @@ def footer(scope: Scope, moments: Moments, *, settled: bool) -> dict[str, Any]:
     }
 
 
-def _ask(
+def ask(
     principal: Principal,
     ref: str,
     *,
@@ -217,33 +218,41 @@ def _ask(
     as_of: datetime | None,
     known_at: datetime | None,
     whole: bool = False,
-) -> _Asked:
+) -> Asked:
     """Finds the client and folds what the question needs: everything when `whole`."""
     scope = scope_of(principal)
     client = scope.client(ref)
     asked = moments(scope.ledger_id, now=now, as_of=as_of, known_at=known_at)
     at = to_us(asked.as_of)
     if asked.position is not None:
-        return _Asked(scope, client, asked, _folded(scope, client, at, position=asked.position), True, True)
+        return Asked(scope, client, asked, _folded(scope, client, at, position=asked.position), True, True)
     client_id = str(client.pk)
     state = ClientState.objects.filter(generation_id=scope.generation_id, client=client).first()
     quarantined = Quarantine.objects.filter(generation_id=scope.generation_id, client=client).exists()
     behind = bool(projections.behind(scope.ledger_id, scope.generation, among=[client_id]))
     settled = not behind and not quarantined
     if state is not None and state.fold is not None and not whole and (settled or quarantined):
-        saved = projections.fold_of(state.fold, scope.policy)
-        if saved.at is not None and saved.at <= at:
-            return _Asked(scope, client, asked, saved, False, settled)
+        saved = _saved(state.fold, scope.policy)
+        if saved is not None and saved.at is not None and saved.at <= at:
+            return Asked(scope, client, asked, saved, False, settled)
     told = state.projected_version if state is not None else 0
     if not quarantined:
         try:
-            return _Asked(scope, client, asked, _folded(scope, client, at), True, settled)
+            return Asked(scope, client, asked, _folded(scope, client, at), True, settled)
         except NotFound:
             raise
         except Exception:
             # The newest events cannot be folded, and nobody has noticed yet: what was told before still stands.
             logger.exception("client %s cannot be folded", client_id)
-    return _Asked(scope, client, asked, _folded(scope, client, at, told=told), True, False)
+    return Asked(scope, client, asked, _folded(scope, client, at, told=told), True, False)
+
+
+def _saved(state: str, policy: Policy) -> Fold | None:
+    """The fold to go on from; None when another release saved it."""
+    try:
+        return projections.fold_of(state, policy)
+    except NeedsHistory:
+        return None
 
 
 def _folded(scope: Scope, client: Client, at: int, *, position: int | None = None, told: int | None = None) -> Fold:

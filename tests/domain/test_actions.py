@@ -210,7 +210,8 @@ def test_an_echo_is_told_from_three_on_and_only_where_a_person_linked_it() -> No
     assert echo_at(story.fold(), instant(5)).share is None
     story.at(6).add("experience_reported", topic="t", grade="good", statement="s", agrees=True)
     echo = echo_at(story.fold(), instant(7))
-    assert (echo.agreeing, echo.all, echo.share) == (2, 3, pytest.approx(2 / 3))
+    assert (echo.agreeing, echo.all) == (2, 3)
+    assert echo.share == pytest.approx(2 / 3)
     assert echo_at(story.fold(), instant(370)).all == 1
 
 
