@@ -71,6 +71,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Clients", "apartment", "relationships_client_changelist"),
                     _item("Meetings", "event", "relationships_meeting_changelist"),
                     _item("Questions", "contact_support", "relationships_question_changelist"),
+                    _item("Suggestions", "tips_and_updates", "relationships_suggestion_changelist"),
                 ],
             },
             {

@@ -16,8 +16,8 @@ from django.utils.dateparse import parse_date
 from accounts.models import User
 from accounts.roles import Principal
 from accounts.screens import principal_of, user_of, writes
-from relationships import queries
-from relationships.admin import cards, strip, words
+from relationships import commands, queries
+from relationships.admin import advice, cards, strip, words
 from relationships.admin.forms import ExchangeForm, People
 from relationships.admin.home import meeting_line, question_line
 from relationships.admin.screens import act_url, client_url, page, the_clock
@@ -34,7 +34,7 @@ from relationships.queries.rows import (
     StrengthAnswer,
 )
 
-EVENTS, TERMS, GAPS = 20, 10, 8
+EVENTS, TERMS, GAPS, TIES, STRANGERS = 20, 10, 8, 8, 3
 REPLIES = 10
 
 
@@ -82,6 +82,8 @@ def show(request: HttpRequest, client_id: uuid.UUID) -> HttpResponse:
         quick=_quick(user_of(request), client, contacts, people, events.rows) if may_write else None,
         urls={name: act_url(name, ref) for name in ("exchange", "held", "plan")},
         **_standing(principal, ref, stand, meetings, whole=request.GET.get("terms") == "all"),
+        actions=_actions(request, principal, ref, stand, may_write=may_write),
+        **_knowing(principal, ref, stand),
         **_open(principal, ref, stand, meetings, may_write=may_write),
         **_stream(request, principal, client, contacts, people, events, may_write=may_write),
     )
@@ -197,6 +199,48 @@ def _open(
         "questions": [question_line(one, stand.now, may_write=may_write) for one in questions],
         "planned": planned,
         "next_meeting": next((one for one in planned if one["at"] > stand.now), None),
+    }
+
+
+def _actions(
+    request: HttpRequest, principal: Principal, ref: str, stand: Stand, *, may_write: bool
+) -> list[dict[str, Any]]:
+    """What to do next, of the present only; what is shown to who can do it is counted as shown."""
+    if stand.elsewhen:
+        return []
+    try:
+        told = queries.client_actions(principal, ref, now=stand.now).data
+    except queries.NotFound:
+        return []
+    if may_write:
+        commands.note_shown(principal, told, now=stand.now)
+    return advice.lines(told, back=request.path, may_write=may_write)
+
+
+def _knowing(principal: Principal, ref: str, stand: Stand) -> dict[str, Any]:
+    """Who knows whom, whom nobody knows, and through whom it runs."""
+    try:
+        ties = queries.ties(principal, ref, **stand.asked())
+        balance = queries.balance(principal, ref, **stand.asked())
+    except queries.NotFound:
+        return {"ties": []}
+    return {
+        "ties": [
+            {
+                "ours": tie.person_name or "one of us",
+                "theirs": tie.contact_name or f"Contact {tie.contact_id[-4:]}",
+                "left": tie.contact_left,
+                "strength": tie.strength,
+                "band": tie.band,
+            }
+            for tie in ties.data[:TIES]
+        ],
+        "strangers": [
+            f"Nobody knows {one.contact_name} yet: ask {one.by_way_of_name} for an introduction."
+            for one in ties.introductions
+            if one.through_id is None and one.contact_name and one.by_way_of_name
+        ][:STRANGERS],
+        "balance": words.balance(balance),
     }
 
 

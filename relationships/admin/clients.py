@@ -15,7 +15,7 @@ from unfold.dataclasses import SearchResult
 from accounts.roles import Principal
 from accounts.screens import principal_of, writes
 from relationships import commands, queries
-from relationships.admin import client_page, recording, words
+from relationships.admin import advice, client_page, recording, words
 from relationships.admin.forms import ClientForm
 from relationships.admin.screens import Screen, client_url, page, request_id, the_clock
 from relationships.domain.judgement import STAGES
@@ -51,6 +51,7 @@ class ClientAdmin(Screen):
             path("", view(client_list), name="relationships_client_changelist"),
             path("new/", view(new_client), name="relationships_client_new"),
             path("<uuid:client_id>/", view(client_page.show), name="relationships_client_change"),
+            path("<uuid:client_id>/not-now/<str:mark>/", view(advice.not_now), name="relationships_client_notnow"),
             *(
                 path(f"<uuid:client_id>/{act}/", view(show), name=f"relationships_client_{act}")
                 for act, show in recording.ACTS.items()

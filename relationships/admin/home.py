@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,8 +13,8 @@ from django.urls import reverse
 
 from accounts.roles import Principal
 from accounts.screens import principal_of, writes
-from relationships import queries
-from relationships.admin import cards, words
+from relationships import commands, queries
+from relationships.admin import advice, cards, words
 from relationships.admin.screens import act_url, client_url, reader, the_clock
 from relationships.queries.rows import Fall, MeetingRow, Pipeline, QuestionRow
 
@@ -27,10 +28,21 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     principal, now = principal_of(request), the_clock()
     context |= reader(request) | {"title": "Home", "days": FALLING_DAYS, "warnings": []}
     try:
+        context |= _today(request, principal, now)
         context |= _portfolio(principal, now) | _calendar(principal, now, may_write=writes(request))
     except queries.NotFound:
         return context | {"headline": "Nothing has been recorded yet.", "pipeline": {"total": 0}}
     return context
+
+
+def _today(request: HttpRequest, principal: Principal, now: datetime) -> dict[str, Any]:
+    """Whom to turn to, and what was put off; what is shown to who can do it is counted as shown."""
+    pressing = queries.for_person(principal, now=now)
+    may_write = writes(request)
+    if may_write:
+        commands.note_shown(principal, pressing, now=now)
+    told = partial(advice.lines, back=request.path, may_write=may_write)
+    return {"actions": told(pressing), "put_off": told(queries.put_off(principal, now=now))}
 
 
 def _portfolio(principal: Principal, now: datetime) -> dict[str, Any]:

@@ -187,6 +187,23 @@ def distance(moment: datetime, now: datetime) -> str:
     return f"in {days} days" if days > 0 else f"{-days} days ago"
 
 
+def balance(told: Any) -> str:
+    """Through which accounts it runs, in a sentence with its counts; empty where nothing was earned."""
+    counts = f"{told.personal:.0f} points personally, {told.brand:.0f} through the brand, in 180 days"
+    if not told.personal and not told.brand:
+        return ""
+    first = next((one.person_name for one in told.people if one.person_name), None) or "one of us"
+    meaning = {
+        "unknown": "Too little to tell personal from brand",
+        "brand": "They know the logo better than us",
+        "one_person": f"It would leave with {first}",
+        "healthy": "Personal and brand are in balance",
+        "uneven": "Nearly all of it is personal" if (told.share or 0) > 0.9 else "Much of it runs through the brand",
+    }[told.verdict]
+    echo = f" {told.echo_agreeing} of {told.echo_all} experiences agree with what our brand says." if told.echo else ""
+    return f"{meaning}: {counts}.{echo}"
+
+
 def velocity(points: float | None) -> str:
     """Strength against 30 days before: ``+4``, ``−12``; empty where it is nothing or unknown."""
     if points is None or abs(points) < 0.5:

@@ -190,7 +190,7 @@ def _brief(o: Outlook) -> Iterator[Found]:
     met, gap = o.fold.last_held, o.fold.gap
     for plan in o.plans:
         if plan.status == "planned" and plan.starts_at is not None:
-            about: dict[str, Any] = {"at": plan.starts_at}
+            about: dict[str, Any] = {"at": plan.starts_at, "meeting_id": plan.meeting_id}
             if met and gap:
                 about |= {"met": met[0], "spoken": gap.spoken, "ideas": gap.ideas_theirs}
             since = plan.starts_at - o.policy.spans.action_brief_within

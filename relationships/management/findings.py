@@ -17,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from config import state
 from config.database import LOG_TABLES
+from relationships import projections
 from relationships.models.log import Event, SealedPart
 from relationships.models.reports import Heartbeat
 
@@ -58,6 +59,7 @@ def _database_findings(now: datetime) -> Iterator[Finding]:
         yield durability()
         yield triggers()
         yield rights()
+        yield read_tables()
         yield heartbeat(now=now)
     except DatabaseError as problem:
         yield Finding("database", False, f"{str(problem).splitlines()[0]}; `manage.py migrate` gives rights again")
@@ -151,6 +153,14 @@ def rights() -> Finding:
             "rights", False, f"the run-time role {role} {', '.join(wrong)}; `manage.py migrate` gives rights again"
         )
     return Finding("rights", True, f"the run-time role {role} owns nothing and may only add to the log")
+
+
+def read_tables() -> Finding:
+    """Whether what is read was worked out by this release."""
+    if outdated := projections.outdated():
+        text = f"{len(outdated)} were worked out by another release: manage.py rebuild_projections"
+        return Finding("read tables", False, text)
+    return Finding("read tables", True, "worked out by this release")
 
 
 def heartbeat(*, now: datetime) -> Finding:

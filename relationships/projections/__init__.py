@@ -7,7 +7,7 @@ quarantined alone, shown, and blocks nobody.
 
 from __future__ import annotations
 
-from .generations import Superseded, behind, ensure_live, live, policy_of
+from .generations import Superseded, behind, ensure_live, live, outdated, policy_of
 from .projecting import project, project_many
 from .rebuilding import Progress, Rebuilt, rebuild
 from .sweeping import sweep
@@ -22,6 +22,7 @@ __all__ = [
     "fold_of",
     "fold_whole",
     "live",
+    "outdated",
     "policy_of",
     "project",
     "project_many",

@@ -56,6 +56,12 @@ def begin(ledger_id: int, *, state: str, policy: Policy, now: datetime) -> Gener
     )
 
 
+def outdated() -> list[int]:
+    """Ledgers whose read tables another release made: they lack what this one shows until they are rebuilt."""
+    made_before = Generation.objects.filter(state=Generation.State.LIVE).exclude(shape=SHAPE)
+    return sorted(made_before.values_list("ledger_id", flat=True))
+
+
 def policy_of(generation: Generation | None) -> Policy:
     """The policy that a generation was worked out under; the default where there is no generation."""
     return DEFAULT_POLICY if generation is None else _policy(generation.pk, generation.started_at)

@@ -6,7 +6,7 @@ Each takes the principal first and answers frozen values (`rows`). What a princi
 
 from __future__ import annotations
 
-from .actions import action, actions, client_actions, for_person, rule_figures
+from .actions import action, actions, client_actions, for_person, put_off, rule_figures
 from .agenda import meetings, questions
 from .clients import client, clients
 from .errors import Invalid, NotFound
@@ -45,6 +45,7 @@ __all__ = [
     "movements",
     "people",
     "pipeline",
+    "put_off",
     "quarantined",
     "questions",
     "revisions",

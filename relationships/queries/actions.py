@@ -48,7 +48,8 @@ LOOKED_AT = 200
 class ActionRow:
     """Something to do about a client. `rank` 1 is the most pressing; `until` None: until an event closes it.
 
-    `put_off_until` is the asking person's own "not now".
+    `meeting_id` names the planned meeting that it is about, if it is about one; `put_off_until` is the asking
+    person's own "not now".
     """
 
     id: str
@@ -63,6 +64,7 @@ class ActionRow:
     sentence: str
     events: tuple[str, ...]
     because: tuple[Because, ...]
+    meeting_id: str | None
     put_off_until: datetime | None
 
 
@@ -161,6 +163,26 @@ def client_actions(
     return ClientActions(client_id=str(asked.client.pk), data=rows, **asked.footer())
 
 
+def put_off(principal: Principal, *, now: datetime) -> tuple[ActionRow, ...]:
+    """What the asking person has put off and still presses, the soonest to come back first; at most fifty."""
+    scope = scope_of(principal)
+    visible = scope.clients()
+    mine = Suggestion.objects.filter(
+        ledger_id=scope.ledger_id, person=principal.label, closed_at__isnull=True, put_off_until__gt=now
+    )
+    rows = list(mine.filter(client__in=visible).order_by("put_off_until")[:50])
+    clients = visible.select_related("owner").in_bulk([row.client_id for row in rows])
+    told = _all_told(scope, list(clients))
+    off = {(row.client_id, row.mark): row.put_off_until for row in rows if row.put_off_until}
+    found = [
+        _Found(clients[row.client_id], one)
+        for row in rows
+        for one in told.get(row.client_id, ())
+        if one.mark == row.mark and one.presses(to_us(now))
+    ]
+    return _rows(scope, found, now, off)
+
+
 def action(principal: Principal, action_id: str, *, now: datetime) -> ActionRow:
     """One action that presses now, put off or not. Raises NotFound, also when it has closed itself."""
     scope = scope_of(principal)
@@ -168,7 +190,7 @@ def action(principal: Principal, action_id: str, *, now: datetime) -> ActionRow:
     if as_id(client_id) is None:
         raise NotFound("there is no such action")
     client = scope.client(client_id)
-    for one in _told(scope, client):
+    for one in _all_told(scope, [client.pk]).get(client.pk, ()):
         if one.mark == mark and one.presses(to_us(now)):
             off = _put_off(scope, [client.pk], now)
             return _rows(scope, [_Found(client, one)], now, off)[0]
@@ -312,14 +334,12 @@ def _worked_out(facts: list[Fact], policy: Policy) -> list[Action]:
     return rules.actions(fold, fold.judge())
 
 
-def _told(scope: Scope, client: Client) -> list[Action]:
-    """All actions of one client, those to come as well."""
-    live = _live(scope, Client.objects.filter(pk=client.pk))
-    if client.pk in live:
-        return live[client.pk]
-    state = ClientState.objects.filter(generation_id=scope.generation_id, client=client)
-    stored = state.values_list("actions", flat=True).first()
-    return [_action(plain) for plain in stored or ()]
+def _all_told(scope: Scope, client_ids: Sequence[UUID]) -> dict[UUID, list[Action]]:
+    """All actions of some clients, those to come as well."""
+    states = ClientState.objects.filter(generation_id=scope.generation_id, client__in=client_ids)
+    stored = states.values_list("client_id", "actions")
+    told = {client_id: [_action(plain) for plain in actions] for client_id, actions in stored}
+    return told | _live(scope, Client.objects.filter(pk__in=client_ids))
 
 
 PutOff = dict[tuple[UUID, str], datetime]
@@ -365,6 +385,7 @@ def _rows(scope: Scope, found: Iterable[_Found], now: datetime, off: PutOff) -> 
             sentence=sentence(one.action, teller),
             events=tuple(one.action.events),
             because=because(one.action.events, facts, day),
+            meeting_id=one.action.about.get("meeting_id"),
             put_off_until=off.get((one.client.pk, one.action.mark)),
         )
         for one in shown

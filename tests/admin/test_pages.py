@@ -69,7 +69,7 @@ def test_the_menu_holds_what_its_reader_may_open(house: House, signed_in: SignIn
         nav = text[text.index('id="nav-sidebar-apps"') : text.index("openUserLinks")]
         return re.findall(r"<span>([^<]+)</span>", nav)
 
-    assert menu(house.mia) == ["Home", "Clients", "Meetings", "Questions"]
+    assert menu(house.mia) == ["Home", "Clients", "Meetings", "Questions", "Suggestions"]
     assert menu(house.auditor) == ["Home", "Clients", "Meetings", "Questions", "Events", "Quarantine", "Imports"]
     assert menu(house.admin)[-3:] == ["People", "Teams", "API keys"]
 

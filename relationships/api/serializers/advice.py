@@ -27,6 +27,7 @@ class ActionSerializer(Answer):
     sentence = string("What is the case, and what to do.")
     events = identities("The events that call for it, at most three.")
     because = BecauseSerializer(many=True, help_text="The same in words.")
+    meeting_id = string("The planned meeting that it is about; null: about none.", null=True)
     put_off_until = moment('Your own "not now".', null=True)
     example = {
         "id": f"{CLIENT}.5f0c1d2e3a4b5c6d",
@@ -48,6 +49,7 @@ class ActionSerializer(Answer):
                 "phrase": "they asked a question on 19 November 2026",
             }
         ],
+        "meeting_id": None,
         "put_off_until": None,
     }
 

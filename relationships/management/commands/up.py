@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -33,7 +34,7 @@ from accounts.roles import Role
 from config import embedded, state
 from config.children import Child, end_leftovers
 from config.database import as_owner, grant
-from relationships import commands
+from relationships import commands, event_store, projections
 from relationships.demo import load_demo
 from relationships.management import findings
 from relationships.models.log import Event
@@ -124,7 +125,15 @@ class Command(BaseCommand):
         if demo and not Event.objects.exists():
             with self.step("Making up demo data") as progress:
                 load_demo(organisation.slug, now=timezone.now(), progress=progress)
+        self.renew()
         ensure_clock()
+
+    def renew(self) -> None:
+        """Works the read tables out anew where another release has made them."""
+        for ledger_id in projections.outdated():
+            with self.step("Working out what this release shows") as count:
+                total = event_store.head(ledger_id).position
+                projections.rebuild(ledger_id, now=timezone.now(), progress=partial(_events_done, count, total))
 
     def insist(self, *checks: Callable[[], findings.Finding]) -> None:
         """Serves nothing while one of these is bad."""
@@ -246,6 +255,10 @@ class Command(BaseCommand):
         finally:
             ended.set()
             ticker.join()
+
+
+def _events_done(count: Callable[[int, int], None], total: int, events: int, clients: int) -> None:
+    count(events, total)
 
 
 def stop_running(number: int, frame: FrameType | None) -> None:
