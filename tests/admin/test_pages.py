@@ -70,7 +70,16 @@ def test_the_menu_holds_what_its_reader_may_open(house: House, signed_in: SignIn
         return re.findall(r"<span>([^<]+)</span>", nav)
 
     assert menu(house.mia) == ["Home", "Clients", "Meetings", "Questions", "Suggestions"]
-    assert menu(house.auditor) == ["Home", "Clients", "Meetings", "Questions", "Events", "Quarantine", "Imports"]
+    assert menu(house.auditor) == [
+        "Home",
+        "Clients",
+        "Meetings",
+        "Questions",
+        "Suggestions",
+        "Events",
+        "Quarantine",
+        "Imports",
+    ]
     assert menu(house.admin)[-3:] == ["People", "Teams", "API keys"]
 
 
