@@ -223,7 +223,9 @@ def _due_to_meet(o: Outlook) -> Stretch | None:
 def _to_meet(o: Outlook, since: int, until: int) -> Found:
     assert o.fold.last_held is not None
     held, event = o.fold.last_held
-    return event, since, until, [event, *_topic_event(o)], {"at": held, **_topic(o)}
+    latest = o.fold.last_two_way_exchange
+    dry = {"dry_from": latest[0] + o.policy.spans.ground_laid_within} if latest and latest[0] > held else {}
+    return event, since, until, [event, *_topic_event(o)], {"at": held, **dry, **_topic(o)}
 
 
 def ground_laid(fold: Fold) -> Stretch | None:

@@ -73,6 +73,10 @@ def _propose(about: Mapping[str, Any], t: Teller) -> str:
 
 def _talk_first(about: Mapping[str, Any], t: Teller) -> str:
     met, first = t.day(about["at"]), _topic(about, "take up")
+    if "dry_from" not in about:
+        return f"You last met on {met} and have not talked since: {first}, then propose to meet."
+    if t.at < about["dry_from"]:
+        return f"You last met on {met}, with long silences since: keep talking, {first}, then propose to meet."
     return f"You last met on {met} and talk has run dry: {first}, then propose to meet."
 
 

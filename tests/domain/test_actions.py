@@ -84,6 +84,15 @@ def test_with_the_ground_laid_a_meeting_is_to_be_proposed_else_talk_comes_first(
     assert "talk_then_propose" not in codes(Story().at(0).meet(), 71.9)
 
 
+def test_why_the_ground_is_not_laid_is_told() -> None:
+    story = Story().at(0).meet()
+    assert "have not talked since" in said(due(story, 72)[0], 72)
+    story.at(1).talk()
+    assert "talk has run dry" in said(due(story, 72)[0], 72)
+    story.at(70).talk()
+    assert "with long silences since" in said(due(story, 72)[0], 72)
+
+
 def test_three_unanswered_messages_are_enough() -> None:
     story = Story().at(0).they().at(20).we().at(21).we().at(22).we()
     assert "stop_writing" in codes(story, 22)
