@@ -33,7 +33,7 @@ from . import cursors
 from .errors import Invalid, NotFound
 from .named import because, facts_named
 from .paging import one_of
-from .rows import Because, Page
+from .rows import Asked, Because, Page
 from .scope import Scope, as_id, checked_limit, scope_of
 from .standing import ask
 
@@ -69,16 +69,11 @@ class ActionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientActions:
+class ClientActions(Asked):
     """What to do about one client at a moment, the most pressing first, at most three."""
 
     client_id: str
     data: tuple[ActionRow, ...]
-    as_of: datetime
-    known_at: datetime
-    position: int
-    policy: int
-    settled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,9 @@ from relationships.models.roster import Client, Colleague, Contact
 
 from .errors import NotFound
 from .paging import one_of
+from .rows import Asked
 from .scope import MOST, Scope, as_id, scope_of
-from .standing import Asked, ask
+from .standing import Folded, ask
 
 NOTHING = 0.005  # points: a tie that has faded below is none
 HANDOVER_STATES = ("begun", "met", "completed")
@@ -63,17 +64,12 @@ class Introduction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ties:
+class Ties(Asked):
     """Who knows whom at one client, the strongest first, and whom to ask for an introduction to each contact."""
 
     client_id: str
     data: tuple[Tie, ...]
     introductions: tuple[Introduction, ...]
-    as_of: datetime
-    known_at: datetime
-    position: int
-    policy: int
-    settled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +82,7 @@ class PersonPoints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceAnswer:
+class BalanceAnswer(Asked):
     """Personal ÷ all points over 180 days, what they rest on, and the echo over 365; None below the minimum."""
 
     client_id: str
@@ -100,11 +96,6 @@ class BalanceAnswer:
     echo_agreeing: int
     echo_all: int
     echo_minimum: int
-    as_of: datetime
-    known_at: datetime
-    position: int
-    policy: int
-    settled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +174,7 @@ def ties(
 
 
 def _introductions(
-    asked: Asked, found: tuple[Tie, ...], contacts: Iterable[Contact], people: dict[str, str]
+    asked: Folded, found: tuple[Tie, ...], contacts: Iterable[Contact], people: dict[str, str]
 ) -> tuple[Introduction, ...]:
     """For each contact who is still there, in the order of their names (of their ids, for who may not read them)."""
     best: dict[str, str] = {}

@@ -168,7 +168,7 @@ def gaps(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Folded:
     """One client at the asked moment: `fold` holds its events up to then; `whole` that all of them are in it."""
 
     scope: Scope
@@ -199,7 +199,7 @@ class Asked:
 
 
 def footer(scope: Scope, moments: Moments, *, settled: bool) -> dict[str, Any]:
-    """What every answer carries: the fields of `Asked`."""
+    """What every answer carries: the fields of `Folded`."""
     position = moments.position
     return {
         "as_of": moments.as_of,
@@ -218,14 +218,14 @@ def ask(
     as_of: datetime | None,
     known_at: datetime | None,
     whole: bool = False,
-) -> Asked:
+) -> Folded:
     """Finds the client and folds what the question needs: everything when `whole`."""
     scope = scope_of(principal)
     client = scope.client(ref)
     asked = moments(scope.ledger_id, now=now, as_of=as_of, known_at=known_at)
     at = to_us(asked.as_of)
     if asked.position is not None:
-        return Asked(scope, client, asked, _folded(scope, client, at, position=asked.position), True, True)
+        return Folded(scope, client, asked, _folded(scope, client, at, position=asked.position), True, True)
     client_id = str(client.pk)
     state = ClientState.objects.filter(generation_id=scope.generation_id, client=client).first()
     quarantined = Quarantine.objects.filter(generation_id=scope.generation_id, client=client).exists()
@@ -234,17 +234,17 @@ def ask(
     if state is not None and state.fold is not None and not whole and (settled or quarantined):
         saved = _saved(state.fold, scope.policy)
         if saved is not None and saved.at is not None and saved.at <= at:
-            return Asked(scope, client, asked, saved, False, settled)
+            return Folded(scope, client, asked, saved, False, settled)
     told = state.projected_version if state is not None else 0
     if not quarantined:
         try:
-            return Asked(scope, client, asked, _folded(scope, client, at), True, settled)
+            return Folded(scope, client, asked, _folded(scope, client, at), True, settled)
         except NotFound:
             raise
         except Exception:
             # The newest events cannot be folded, and nobody has noticed yet: what was told before still stands.
             logger.exception("client %s cannot be folded", client_id)
-    return Asked(scope, client, asked, _folded(scope, client, at, told=told), True, False)
+    return Folded(scope, client, asked, _folded(scope, client, at, told=told), True, False)
 
 
 def _saved(state: str, policy: Policy) -> Fold | None:
