@@ -199,7 +199,7 @@ class Folded:
 
 
 def footer(scope: Scope, moments: Moments, *, settled: bool) -> dict[str, Any]:
-    """What every answer carries: the fields of `Folded`."""
+    """What every answer carries: the fields of `rows.Asked`."""
     position = moments.position
     return {
         "as_of": moments.as_of,
