@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks append writers batch replay history``: see the package."""
+"""``python -m tests.benchmarks append writers batch replay history actions``: see the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from tests.benchmarks import appends, replays  # noqa: E402
+from tests.benchmarks import advice, appends, replays  # noqa: E402
 from tests.benchmarks.rounds import tell, write  # noqa: E402
 from tests.benchmarks.scratch import scratch_database  # noqa: E402
 
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "batch": (appends.batch, 100_000),
     "replay": (replays.replay, 90_000),
     "history": (replays.history, 10_000),
+    "actions": (advice.actions, 10_000),
 }
 
 
