@@ -51,6 +51,17 @@ def effective(facts: Iterable[Fact]) -> list[Fact]:
     fact keeps its id, version and type. A miss of a meeting that was held counts nothing and is left out, as are
     the corrections and retractions themselves.
     """
+    standing = amended(facts)
+    if any(fact.type == "meeting_missed" for fact in standing):
+        held = {meeting_of(fact) for fact in standing if fact.type == "meeting_held"}
+        standing = [
+            fact for fact in standing if fact.type != "meeting_missed" or fact.data.get("meeting_id") not in held
+        ]
+    return sorted(standing, key=folding_order)
+
+
+def amended(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts as corrections and retractions leave them, in no order; without these themselves."""
     plain: dict[str, Fact] = {}
     amendments: list[Fact] = []
     for fact in facts:
@@ -60,14 +71,7 @@ def effective(facts: Iterable[Fact]) -> list[Fact]:
             plain[fact.event_id] = fact
     if amendments:
         _amend(plain, amendments)
-    standing = plain.values()
-    missed = [fact for fact in standing if fact.type == "meeting_missed"]
-    if missed:
-        held = {meeting_of(fact) for fact in standing if fact.type == "meeting_held"}
-        for fact in missed:
-            if fact.data.get("meeting_id") in held:
-                del plain[fact.event_id]
-    return sorted(plain.values(), key=folding_order)
+    return list(plain.values())
 
 
 def _amend(plain: dict[str, Fact], amendments: list[Fact]) -> None:

@@ -1,43 +1,53 @@
 """What the rows say: each model fitted on the past, judged on later time, with the spread of a bootstrap by client.
 
-Baselines: base rate; recency; recency and frequency; silence ÷ rhythm; BG/BB (Fader, Hardie and Shang 2010,
-"Customer-base analysis in a discrete-time noncontractual setting", Marketing Science 29/6, equation 5). Ours: strength,
-and strength without β, γ and R. Measures: AUC, Brier score, skill (1 − Brier ÷ that of the base rate), log loss,
-calibration by fifths, lift of the top tenth.
+Baselines: base rate; recency; recency and frequency; silence ÷ rhythm; BG/BB (`bg_bb`). Ours: strength, and strength
+without β, γ and R; coverage beside recency and frequency. Measures: AUC, Brier score, skill (1 − Brier ÷ that of the
+base rate), log loss, calibration by fifths, lift of the top tenth; and how much two models differ, over the same draws.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from relationships.domain.backtest import Row
-from relationships.domain.instants import DAY
-
-from .gathering import Gathered
+from . import bg_bb
+from .gathering import Gathered, Rows
+from .libraries import library
+from .measures import Draws, Ranking, Spread, brier, calibration, lift, log_loss
 
 SHARE_OF_TRAINING = 0.7
-BOOTSTRAPS = 100
+BOOTSTRAPS = 500
 ENOUGH_ROWS, ENOUGH_MEETINGS = 200, 50
 SEED = 20_260_101
 
+Frame = dict[str, Any]  # columns of the rows as numpy arrays, and `client` and `held`
+Features = Callable[[Frame, Any], list[Any]]
 
-class LibrariesMissing(Exception):
-    """The back-test needs numpy, scipy and scikit-learn."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is not installed: pip install -r requirements-evidence.txt")
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A measure and its 95 % interval, clients drawn anew."""
-
-    value: float
-    low: float
-    high: float
+MODELS: dict[str, Features] = {
+    "recency": lambda rows, np: [np.log1p(rows["recency"])],
+    "recency_frequency": lambda rows, np: [np.log1p(rows["recency"]), np.log1p(rows["frequency"])],
+    "silence_in_rhythms": lambda rows, np: [np.log1p(rows["rhythms"])],
+    "strength": lambda rows, np: [rows["strength"]],
+    "without_beta": lambda rows, np: [rows["without_beta"]],
+    "without_gamma": lambda rows, np: [rows["without_gamma"]],
+    "without_reciprocity": lambda rows, np: [rows["without_reciprocity"]],
+    "recency_frequency_coverage": lambda rows, np: [
+        np.log1p(rows["recency"]),
+        np.log1p(rows["frequency"]),
+        rows["coverage"],
+    ],
+}
+# Which pairs of models are compared over the same draws: what the first has more than the second.
+COMPARED = (
+    ("strength", "recency"),
+    ("strength", "recency_frequency"),
+    ("strength", "bg_bb"),
+    ("strength", "without_beta"),
+    ("strength", "without_gamma"),
+    ("strength", "without_reciprocity"),
+    ("recency_frequency_coverage", "recency_frequency"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,32 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """What model `one` has more than `other`: a positive AUC and a negative Brier score speak for it."""
+
+    one: str
+    other: str
+    auc: Spread
+    brier: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The later rows of one kind: `reconstructed`, or `recorded` at the time. By model (AUC, Brier); None untold."""
+
+    kind: str
+    rows: int
+    ending: int
+    scores: dict[str, tuple[float | None, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """What came out, and whether it allows a probability to be shown; `refusal` says why not."""
+    """What came out, and whether it allows a probability to be shown; `refusal` says why not.
+
+    `training` and `tested` count rows, `ending` those of them that end in a meeting, `held` the meetings they end in;
+    `apart` counts the rows with a meeting accepted already, `apart_ending` those of them that end in one.
+    """
 
     gathered: Gathered
     training: int
@@ -65,24 +99,14 @@ class Evidence:
     split_at: int | None
     outcomes: list[Outcome] = field(default_factory=list)
     refusal: str | None = None
+    ending: int = 0
+    apart_ending: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    kinds: list[Part] = field(default_factory=list)
 
     def outcome(self, name: str) -> Outcome | None:
         """The outcome of a model, None when it was not judged."""
         return next((outcome for outcome in self.outcomes if outcome.name == name), None)
-
-
-Features = Callable[[Row], list[float]]
-
-MODELS: dict[str, Features] = {
-    "recency": lambda row: [math.log1p(row.recency)],
-    "recency_frequency": lambda row: [math.log1p(row.recency), math.log1p(row.frequency)],
-    "silence_in_rhythms": lambda row: [math.log1p(row.rhythms)],
-    "strength": lambda row: [row.strength["strength"]],
-    "without_beta": lambda row: [row.strength["without_beta"]],
-    "without_gamma": lambda row: [row.strength["without_gamma"]],
-    "without_reciprocity": lambda row: [row.strength["without_reciprocity"]],
-    "recency_frequency_coverage": lambda row: [math.log1p(row.recency), math.log1p(row.frequency), row.coverage],
-}
 
 
 def judge(gathered: Gathered) -> Evidence:
@@ -91,34 +115,75 @@ def judge(gathered: Gathered) -> Evidence:
     Rows with a meeting accepted already are set apart: that a planned meeting takes place proves nothing. A training
     row's span ends before the first test row begins, so no outcome is seen twice.
     """
-    numpy = _library("numpy")
-    apart = sum(1 for row in gathered.rows if row.accepted)
-    usable = sorted((row for row in gathered.rows if not row.accepted), key=lambda row: (row.cut, row.client))
-    if not usable:
-        return Evidence(gathered, 0, 0, 0, apart, None, refusal="there are no rows: no history is long enough")
-    split_at = usable[int(len(usable) * SHARE_OF_TRAINING)].cut
-    training = [row for row in usable if row.cut + row.horizon * DAY <= split_at]
-    testing = [row for row in usable if row.cut >= split_at]
-    held = sum(row.held for row in usable)
-    counts = (len(training), len(testing), held, apart, split_at)
+    numpy = library("numpy")
+    frame = _frame(gathered.rows)
+    accepted = frame["accepted"] == 1
+    apart = (int(accepted.sum()), int(frame["held"][accepted].sum()))
+    usable = _chosen(frame, ~accepted)
+    if not len(usable["cut"]):
+        refusal = "there are no rows: no history is long enough"
+        return Evidence(gathered, 0, 0, 0, apart[0], None, refusal=refusal, apart_ending=apart[1])
+    usable = _chosen(usable, numpy.lexsort((usable["client"], usable["cut"])))
+    split_at = int(usable["cut"][int(len(usable["cut"]) * SHARE_OF_TRAINING)])
+    training = _chosen(usable, usable["cut"] + usable["horizon"] <= split_at)
+    testing = _chosen(usable, usable["cut"] >= split_at)
+    counts: dict[str, Any] = {
+        "training": len(training["cut"]),
+        "tested": len(testing["cut"]),
+        "held": _distinct(training, testing),
+        "apart": apart[0],
+        "apart_ending": apart[1],
+        "split_at": split_at,
+        "ending": int(training["held"].sum() + testing["held"].sum()),
+    }
     for rows, which in ((training, "earlier"), (testing, "later")):
-        if len({row.held for row in rows}) < 2:
+        if len(set(rows["held"].tolist())) < 2:
             reason = f"the {which} rows all end alike, so nothing can be told apart"
-            return Evidence(gathered, *counts, refusal=reason)
-    predictions = {"base_rate": numpy.full(len(testing), numpy.mean([row.held for row in training]))}
-    for name, features in MODELS.items():
-        predictions[name] = _logistic(training, testing, features)
-    predictions["bg_bb"] = _bg_bb(training, testing)
-    outcomes = _outcomes(testing, predictions)
-    evidence = Evidence(gathered, *counts, outcomes=outcomes)
-    return Evidence(gathered, *counts, outcomes=outcomes, refusal=_refusal(evidence))
+            return Evidence(gathered, **counts, refusal=_too_little(counts) or reason)
+    predictions = _predictions(training, testing, gathered.question.step)
+    outcomes, differences = _measured(testing, predictions)
+    evidence = Evidence(
+        gathered, **counts, outcomes=outcomes, differences=differences, kinds=_kinds(testing, predictions)
+    )
+    refusal = _too_little(counts) or _too_weak(evidence)
+    return Evidence(
+        gathered, **counts, outcomes=outcomes, differences=differences, kinds=evidence.kinds, refusal=refusal
+    )
 
 
-def _refusal(evidence: Evidence) -> str | None:
-    """Why no probability may be shown: `model.md` §9's gate; None when it is met."""
-    rows, held = evidence.training + evidence.tested, evidence.held
+def _frame(rows: Rows) -> Frame:
+    numpy = library("numpy")
+    frame: Frame = {name: numpy.array(column) for name, column in rows.columns.items()}
+    frame["client"] = numpy.array(rows.client)
+    frame["held"] = (frame["next_at"] >= 0).astype(float)
+    return frame
+
+
+def _chosen(frame: Frame, which: Any) -> Frame:
+    return {name: column[which] for name, column in frame.items()}
+
+
+def _distinct(*frames: Frame) -> int:
+    """How many meetings the rows end in: thirteen weekly rows before one meeting are one."""
+    met: set[tuple[int, int]] = set()
+    for frame in frames:
+        ends = frame["held"] == 1
+        met.update(zip(frame["client"][ends].tolist(), frame["next_at"][ends].tolist(), strict=True))
+    return len(met)
+
+
+def _too_little(counts: dict[str, Any]) -> str | None:
+    """The first half of the gate of `model.md` §9."""
+    rows, held = counts["training"] + counts["tested"], counts["held"]
     if rows < ENOUGH_ROWS or held < ENOUGH_MEETINGS:
-        return f"not enough history: {rows} rows and {held} with a meeting, of {ENOUGH_ROWS} and {ENOUGH_MEETINGS}"
+        return (
+            f"not enough history: {rows:,} rows that end in {held:,} meetings, of {ENOUGH_ROWS} and {ENOUGH_MEETINGS}"
+        )
+    return None
+
+
+def _too_weak(evidence: Evidence) -> str | None:
+    """The second half: strength has to be at or above recency."""
     strength, recency = evidence.outcome("strength"), evidence.outcome("recency")
     assert strength is not None
     assert recency is not None
@@ -129,110 +194,64 @@ def _refusal(evidence: Evidence) -> str | None:
     return None
 
 
-def _library(name: str) -> Any:
-    try:
-        return __import__(name, fromlist=["x"])
-    except ImportError as missing:
-        raise LibrariesMissing(name.partition(".")[0].replace("sklearn", "scikit-learn")) from missing
+def _predictions(training: Frame, testing: Frame, step: int) -> dict[str, Any]:
+    numpy = library("numpy")
+    found = {"base_rate": numpy.full(len(testing["cut"]), training["held"].mean())}
+    for name, features in MODELS.items():
+        found[name] = _logistic(features(training, numpy), training["held"], features(testing, numpy))
+    found["bg_bb"] = bg_bb.predict(training, testing, step)
+    return found
 
 
-def _logistic(training: Sequence[Row], testing: Sequence[Row], features: Features) -> Any:
-    numpy, linear = _library("numpy"), _library("sklearn.linear_model")
-    scaling, pipeline = _library("sklearn.preprocessing"), _library("sklearn.pipeline")
+def _logistic(learnt: list[Any], held: Any, asked: list[Any]) -> Any:
+    numpy, linear = library("numpy"), library("sklearn.linear_model")
+    scaling, pipeline = library("sklearn.preprocessing"), library("sklearn.pipeline")
     model = pipeline.make_pipeline(scaling.StandardScaler(), linear.LogisticRegression(max_iter=1000))
-    model.fit(numpy.array([features(row) for row in training]), numpy.array([row.held for row in training]))
-    return model.predict_proba(numpy.array([features(row) for row in testing]))[:, 1]
+    model.fit(numpy.column_stack(learnt), held)
+    return model.predict_proba(numpy.column_stack(asked))[:, 1]
 
 
-def _bg_bb(training: Sequence[Row], testing: Sequence[Row]) -> Any:
-    """The chance of a meeting in the row's span: 1 − L(nothing more in it) ÷ L(what was seen)."""
-    numpy, optimize = _library("numpy"), _library("scipy.optimize")
-    last = {row.client: row for row in training}  # rows come in order of cuts: the latest of each client
-    seen = [(row.met, row.last_met, row.weeks) for row in last.values()]
-    kinds, counts = numpy.unique(numpy.array(seen), axis=0, return_counts=True)
-
-    def unlikelihood(logs: Any) -> float:
-        return -float(sum(n * _log_likelihood(numpy.exp(logs), *kind) for kind, n in zip(kinds, counts, strict=True)))
-
-    fitted = optimize.minimize(
-        unlikelihood, numpy.zeros(4), method="L-BFGS-B", bounds=[(-6, 6)] * 4, options={"maxiter": 60}
-    )
-    parameters, known = numpy.exp(fitted.x), {}
-    found = []
-    for row in testing:
-        kind = (row.met, row.last_met, row.weeks, max(1, round(row.horizon / 7)))
-        if kind not in known:
-            met, last_met, weeks, ahead = kind
-            none = _log_likelihood(parameters, met, last_met, weeks + ahead)
-            known[kind] = 1 - math.exp(none - _log_likelihood(parameters, met, last_met, weeks))
-        found.append(known[kind])
-    return numpy.clip(numpy.array(found), 1e-6, 1 - 1e-6)
-
-
-def _log_likelihood(parameters: Any, met: int, last_met: int, weeks: int) -> float:
-    """Equation 5: alive to the end, or gone after any week since the last meeting."""
-    numpy, special = _library("numpy"), _library("scipy.special")
-    alpha, beta, gamma, delta = parameters
-    ours = special.betaln(alpha, beta)
-    gone = special.betaln(gamma, delta)
-    alive = special.betaln(alpha + met, beta + weeks - met) - ours + special.betaln(gamma, delta + weeks) - gone
-    since = numpy.arange(weeks - last_met)
-    left = (
-        special.betaln(alpha + met, beta + last_met - met + since)
-        - ours
-        + special.betaln(gamma + 1, delta + last_met + since)
-        - gone
-    )
-    return float(special.logsumexp(numpy.append(left, alive)))
-
-
-def _outcomes(testing: Sequence[Row], predictions: dict[str, Any]) -> list[Outcome]:
-    numpy = _library("numpy")
-    truth = numpy.array([row.held for row in testing], dtype=float)
-    base = _brier(truth, predictions["base_rate"])
-    draws = _draws(testing)
-    return [_outcome(name, truth, guess, base, draws) for name, guess in predictions.items()]
-
-
-def _outcome(name: str, truth: Any, guess: Any, base: float, draws: list[Any]) -> Outcome:
-    numpy, metrics = _library("numpy"), _library("sklearn.metrics")
-    order = numpy.argsort(-guess, kind="stable")
-    top = order[: max(1, len(order) // 10)]
-    fifths = numpy.array_split(order[::-1], 5)
-    brier = _brier(truth, guess)
-    return Outcome(
-        name=name,
-        auc=_spread(lambda t, g: float(metrics.roc_auc_score(t, g)), truth, guess, draws),
-        brier=_spread(_brier, truth, guess, draws),
-        skill=1 - brier / base,
-        log_loss=float(metrics.log_loss(truth, guess, labels=[0, 1])),
-        lift=float(truth[top].mean() / truth.mean()),
-        calibration=tuple(
-            (float(guess[part].mean()), float(truth[part].mean()), len(part)) for part in fifths if len(part)
-        ),
-    )
-
-
-def _brier(truth: Any, guess: Any) -> float:
-    return float(((truth - guess) ** 2).mean())
-
-
-def _draws(testing: Sequence[Row]) -> list[Any]:
-    """Row numbers of bootstrap samples: clients drawn with replacement, all rows of each."""
-    numpy = _library("numpy")
-    by_client: dict[str, list[int]] = {}
-    for number, row in enumerate(testing):
-        by_client.setdefault(row.client, []).append(number)
-    groups = [numpy.array(numbers) for numbers in by_client.values()]
-    random = numpy.random.default_rng(SEED)
-    return [
-        numpy.concatenate([groups[g] for g in random.integers(len(groups), size=len(groups))])
-        for _ in range(BOOTSTRAPS)
+def _measured(testing: Frame, predictions: dict[str, Any]) -> tuple[list[Outcome], list[Difference]]:
+    truth = testing["held"]
+    draws = Draws(testing["client"], truth, BOOTSTRAPS, SEED)
+    aucs, briers = {}, {}
+    for name, guess in predictions.items():
+        aucs[name] = draws.measure(Ranking(truth, guess).auc)
+        briers[name] = draws.measure(lambda weights, guess=guess: brier(truth, guess, weights))
+    base = briers["base_rate"].value
+    outcomes = [
+        Outcome(
+            name=name,
+            auc=aucs[name].spread(),
+            brier=briers[name].spread(),
+            skill=1 - briers[name].value / base,
+            log_loss=log_loss(truth, guess),
+            lift=lift(truth, guess),
+            calibration=calibration(truth, guess),
+        )
+        for name, guess in predictions.items()
     ]
+    differences = [
+        Difference(one, other, aucs[one].less(aucs[other]).spread(), briers[one].less(briers[other]).spread())
+        for one, other in COMPARED
+    ]
+    return outcomes, differences
 
 
-def _spread(measure: Callable[[Any, Any], float], truth: Any, guess: Any, draws: list[Any]) -> Spread:
-    numpy = _library("numpy")
-    values = [measure(truth[draw], guess[draw]) for draw in draws if len(set(truth[draw])) == 2]
-    low, high = numpy.percentile(values, [2.5, 97.5]) if values else (math.nan, math.nan)
-    return Spread(measure(truth, guess), float(low), float(high))
+def _kinds(testing: Frame, predictions: dict[str, Any]) -> list[Part]:
+    """The later rows by how their features are known, with the same predictions."""
+    found = []
+    for kind, flag in (("recorded", 0), ("reconstructed", 1)):
+        which = testing["reconstructed"] == flag
+        truth = testing["held"][which]
+        if len(truth):
+            both = 0 < truth.sum() < len(truth)
+            scores = {
+                name: (
+                    Ranking(truth, guess[which]).auc() if both else None,
+                    brier(truth, guess[which]),
+                )
+                for name, guess in predictions.items()
+            }
+            found.append(Part(kind, len(truth), int(truth.sum()), scores))
+    return found
