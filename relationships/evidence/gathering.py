@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -37,7 +38,7 @@ class Rows:
         kinds = {"cut": "q", "horizon": "q", "next_at": "q", "reconstructed": "b", "accepted": "b"}
         kinds |= {"frequency": "i", "periods": "i", "hits": "i", "last_hit": "i"}
         self.client = array("i")
-        self.columns = {name: array(kinds.get(name, "d")) for name in Row._fields}
+        self.columns: dict[str, array[Any]] = {name: array(kinds.get(name, "d")) for name in Row._fields}
         self._append = [column.append for column in self.columns.values()]
 
     def add(self, client: int, row: Row) -> None:

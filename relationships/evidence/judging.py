@@ -121,8 +121,8 @@ def judge(gathered: Gathered) -> Evidence:
     apart = (int(accepted.sum()), int(frame["held"][accepted].sum()))
     usable = _chosen(frame, ~accepted)
     if not len(usable["cut"]):
-        refusal = "there are no rows: no history is long enough"
-        return Evidence(gathered, 0, 0, 0, apart[0], None, refusal=refusal, apart_ending=apart[1])
+        none = "there are no rows: no history is long enough"
+        return Evidence(gathered, 0, 0, 0, apart[0], None, refusal=none, apart_ending=apart[1])
     usable = _chosen(usable, numpy.lexsort((usable["client"], usable["cut"])))
     split_at = int(usable["cut"][int(len(usable["cut"]) * SHARE_OF_TRAINING)])
     training = _chosen(usable, usable["cut"] + usable["horizon"] <= split_at)
@@ -177,7 +177,7 @@ def _too_little(counts: dict[str, Any]) -> str | None:
     rows, held = counts["training"] + counts["tested"], counts["held"]
     if rows < ENOUGH_ROWS or held < ENOUGH_MEETINGS:
         return (
-            f"not enough history: {rows:,} rows that end in {held:,} meetings, of {ENOUGH_ROWS} and {ENOUGH_MEETINGS}"
+            f"not enough history: {rows:,} rows and {held:,} outcomes in them, of {ENOUGH_ROWS} and {ENOUGH_MEETINGS}"
         )
     return None
 

@@ -70,10 +70,11 @@ def _delays(evidence: Evidence) -> str:
 
 
 def _verdict(evidence: Evidence) -> str:
+    if evidence.gathered.question != MEETING:
+        told = evidence.refusal or "there is enough history, and strength does at least as well as recency"
+        return f"The gate is for meetings and not for another question; by its measure: {told}."
     if evidence.refusal:
         return f"No probability is shown: {evidence.refusal}."
-    if evidence.gathered.question != MEETING:
-        return "To another question the gate does not apply; strength does at least as well as recency here."
     return "A probability may be shown: there is enough history, and strength does at least as well as recency."
 
 
