@@ -8,8 +8,9 @@ base rate), log loss, calibration by fifths, lift of the top tenth; and how much
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
 
 from . import bg_bb
 from .gathering import Gathered, Rows
@@ -142,13 +143,9 @@ def judge(gathered: Gathered) -> Evidence:
             return Evidence(gathered, **counts, refusal=_too_little(counts) or reason)
     predictions = _predictions(training, testing, gathered.question.step)
     outcomes, differences = _measured(testing, predictions)
-    evidence = Evidence(
-        gathered, **counts, outcomes=outcomes, differences=differences, kinds=_kinds(testing, predictions)
-    )
-    refusal = _too_little(counts) or _too_weak(evidence)
-    return Evidence(
-        gathered, **counts, outcomes=outcomes, differences=differences, kinds=evidence.kinds, refusal=refusal
-    )
+    kinds = _kinds(testing, predictions)
+    evidence = Evidence(gathered, **counts, outcomes=outcomes, differences=differences, kinds=kinds)
+    return replace(evidence, refusal=_too_little(counts) or _too_weak(evidence))
 
 
 def _frame(rows: Rows) -> Frame:
@@ -194,30 +191,45 @@ def _too_weak(evidence: Evidence) -> str | None:
     return None
 
 
-def _predictions(training: Frame, testing: Frame, step: int) -> dict[str, Any]:
+class Prediction(NamedTuple):
+    """The chance that each row ends in what is asked, and the order in which the model puts the rows.
+
+    They differ where the score tells rows apart whose chances are the same to sixteen digits: long silent clients.
+    """
+
+    chance: Any
+    order: Any
+
+
+def _predictions(training: Frame, testing: Frame, step: int) -> dict[str, Prediction]:
     numpy = library("numpy")
-    found = {"base_rate": numpy.full(len(testing["cut"]), training["held"].mean())}
+    same = numpy.full(len(testing["cut"]), training["held"].mean())
+    found = {"base_rate": Prediction(same, same)}
     for name, features in MODELS.items():
         found[name] = _logistic(features(training, numpy), training["held"], features(testing, numpy))
-    found["bg_bb"] = bg_bb.predict(training, testing, step)
-    return found
+    chance = bg_bb.predict(training, testing, step)
+    return found | {"bg_bb": Prediction(chance, chance)}
 
 
-def _logistic(learnt: list[Any], held: Any, asked: list[Any]) -> Any:
+def _logistic(learnt: list[Any], held: Any, asked: list[Any]) -> Prediction:
     numpy, linear = library("numpy"), library("sklearn.linear_model")
     scaling, pipeline = library("sklearn.preprocessing"), library("sklearn.pipeline")
     model = pipeline.make_pipeline(scaling.StandardScaler(), linear.LogisticRegression(max_iter=1000))
     model.fit(numpy.column_stack(learnt), held)
-    return model.predict_proba(numpy.column_stack(asked))[:, 1]
+    rows = numpy.column_stack(asked)
+    order = model.decision_function(rows)
+    if len(asked) == 1:
+        order = asked[0] * numpy.sign(model[-1].coef_[0, 0])
+    return Prediction(model.predict_proba(rows)[:, 1], order)
 
 
-def _measured(testing: Frame, predictions: dict[str, Any]) -> tuple[list[Outcome], list[Difference]]:
+def _measured(testing: Frame, predictions: dict[str, Prediction]) -> tuple[list[Outcome], list[Difference]]:
     truth = testing["held"]
     draws = Draws(testing["client"], truth, BOOTSTRAPS, SEED)
     aucs, briers = {}, {}
-    for name, guess in predictions.items():
-        aucs[name] = draws.measure(Ranking(truth, guess).auc)
-        briers[name] = draws.measure(lambda weights, guess=guess: brier(truth, guess, weights))
+    for name, (chance, order) in predictions.items():
+        aucs[name] = draws.measure(Ranking(truth, order).auc)
+        briers[name] = draws.measure(partial(brier, truth, chance))
     base = briers["base_rate"].value
     outcomes = [
         Outcome(
@@ -225,11 +237,11 @@ def _measured(testing: Frame, predictions: dict[str, Any]) -> tuple[list[Outcome
             auc=aucs[name].spread(),
             brier=briers[name].spread(),
             skill=1 - briers[name].value / base,
-            log_loss=log_loss(truth, guess),
-            lift=lift(truth, guess),
-            calibration=calibration(truth, guess),
+            log_loss=log_loss(truth, chance),
+            lift=lift(truth, order),
+            calibration=calibration(truth, chance),
         )
-        for name, guess in predictions.items()
+        for name, (chance, order) in predictions.items()
     ]
     differences = [
         Difference(one, other, aucs[one].less(aucs[other]).spread(), briers[one].less(briers[other]).spread())
@@ -238,7 +250,7 @@ def _measured(testing: Frame, predictions: dict[str, Any]) -> tuple[list[Outcome
     return outcomes, differences
 
 
-def _kinds(testing: Frame, predictions: dict[str, Any]) -> list[Part]:
+def _kinds(testing: Frame, predictions: dict[str, Prediction]) -> list[Part]:
     """The later rows by how their features are known, with the same predictions."""
     found = []
     for kind, flag in (("recorded", 0), ("reconstructed", 1)):
@@ -247,11 +259,8 @@ def _kinds(testing: Frame, predictions: dict[str, Any]) -> list[Part]:
         if len(truth):
             both = 0 < truth.sum() < len(truth)
             scores = {
-                name: (
-                    Ranking(truth, guess[which]).auc() if both else None,
-                    brier(truth, guess[which]),
-                )
-                for name, guess in predictions.items()
+                name: (Ranking(truth, order[which]).auc() if both else None, brier(truth, chance[which]))
+                for name, (chance, order) in predictions.items()
             }
             found.append(Part(kind, len(truth), int(truth.sum()), scores))
     return found

@@ -105,8 +105,8 @@ def gesis(path: Path) -> Iterator[Act]:
     seen: dict[tuple[str, str], list[int]] = defaultdict(list)
     with gzip.open(path, "rt") as file:
         for line in file:
-            second, one, other = line.split()
-            seen[_pair(one, other)].append(int(second))
+            moment, one, other = line.split()
+            seen[_pair(one, other)].append(int(moment))
     for (ours, theirs), seconds in seen.items():
         begun = last = seconds[0]
         for second in [*seconds[1:], 1 << 60]:

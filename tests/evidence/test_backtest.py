@@ -112,6 +112,16 @@ def test_where_meetings_follow_meetings_strength_finds_them() -> None:
     assert {(each.one, each.other) for each in result.differences} >= {("strength", "recency"), ("strength", "bg_bb")}
 
 
+def test_long_silent_clients_are_still_told_apart_by_their_strength() -> None:
+    """Their chances are the same to sixteen digits, and so would their order be."""
+    found = [[row._replace(strength=row.strength**20) for row in rows] for rows in a_portfolio(60, 1000)]
+    faint, usual = (evidence.judge(gathered(rows)).outcome("strength") for rows in (found, a_portfolio(60, 1000)))
+    assert faint is not None
+    assert usual is not None
+    assert faint.auc == usual.auc
+    assert faint.lift == usual.lift
+
+
 def test_the_split_is_in_time_and_no_outcome_is_seen_twice() -> None:
     found = a_portfolio(30, 1000)
     result = evidence.judge(gathered(found))
