@@ -17,7 +17,8 @@ def tables(results: Mapping[str, list[dict[str, Any]]], datasets: Mapping[str, D
     """What was asked, how the models did, and what leaving a part out changes."""
     asked = [(datasets[name], found) for name in datasets if name in results for found in results[name]]
     judged = [(dataset, found) for dataset, found in asked if found["models"]]
-    return "\n\n".join([_rows(asked), _models(judged, "auc"), _models(judged, "brier"), _differences(judged)])
+    parts = [_rows(asked), _models(judged, "auc"), _models(judged, "brier"), _differences(judged)]
+    return "\n\n".join([*parts, _lifts(judged), _calibrations(judged)])
 
 
 def _table(head: list[str], lines: list[list[str]]) -> str:
@@ -85,4 +86,24 @@ def _differences(judged: list[tuple[Dataset, dict[str, Any]]]) -> str:
 
 
 def _signed(spread: list[float]) -> str:
+    """A difference with its interval; a dash where the part that was left out had nothing to act on."""
+    if not any(round(value, 4) for value in spread):
+        return "–"
     return f"{spread[0]:+.4f} ({spread[1]:+.4f} … {spread[2]:+.4f})"
+
+
+def _lifts(judged: list[tuple[Dataset, dict[str, Any]]]) -> str:
+    lines = []
+    for dataset, found in judged:
+        models = {model["name"]: model for model in found["models"]}
+        lines.append([_name(dataset, found), *(f"{models[name]['lift']:.2f}" for name in SHOWN)])
+    return _table(["lift of the top tenth", *HEADS], lines)
+
+
+def _calibrations(judged: list[tuple[Dataset, dict[str, Any]]]) -> str:
+    lines = []
+    for dataset, found in judged:
+        fifths = next(model["calibration"] for model in found["models"] if model["name"] == "strength")
+        told = [f"{predicted:.1%} → {observed:.1%} ({rows:,})" for predicted, observed, rows in fifths]
+        lines.append([_name(dataset, found), *told, *["–"] * (5 - len(told))])
+    return _table(["strength: foretold → came (rows)", "lowest fifth", "second", "third", "fourth", "highest"], lines)
