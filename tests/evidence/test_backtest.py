@@ -18,7 +18,8 @@ from sklearn import metrics
 
 from relationships import evidence
 from relationships.domain.backtest import Question, Row
-from relationships.domain.instants import DAY
+from relationships.domain.facts import Fact
+from relationships.domain.instants import DAY, from_us
 from relationships.domain.policy import DEFAULT_POLICY
 from relationships.evidence import bg_bb, measures
 from tests.commands.cast import NOW, assemble
@@ -46,6 +47,14 @@ def test_a_meeting_reported_twice_is_held_once() -> None:
 def test_frequency_counts_every_day_however_many() -> None:
     talk = [live(message(day, day + 1)) for day in range(60)]
     assert max(row.frequency for row in rows_of(talk, 400).values()) == 60
+
+
+def test_a_row_knows_of_an_accepted_meeting_until_it_should_be_over() -> None:
+    plan = {"meeting_id": "m9", "starts_at": from_us(instant(60)).isoformat(), "mode": "in_person"}
+    planned = Fact("e2", 2, "meeting_scheduled", instant(20), None, None, plan)
+    answer = Fact("e3", 3, "meeting_answered", instant(30), None, None, {"meeting_id": "m9", "answer": "accepted"})
+    for cut, row in rows_of([live(meeting(0, 1)), live(planned), live(answer)], 400).items():
+        assert row.accepted == (instant(30) <= cut <= instant(60))
 
 
 def test_a_week_is_a_chance_after_the_one_of_the_first_contact() -> None:
