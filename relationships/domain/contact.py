@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import gaps
 from .conversations import INBOUND, OUTBOUND
 from .facts import Fact
 from .instants import utc_day
@@ -71,6 +72,8 @@ def cover(fold: Fold, fact: Fact, window: int) -> None:
         return
     gap.covered = fold.cover.total - fold.cover_at_gap
     gap.covered_until = fold.cover.until or 0
+    if fact.type != "meeting_held":
+        gaps.carry(gap, fact)
     day = utc_day(at)
     if day == gap.last_act_day:
         gap.acts[-1] = fact.event_id

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import contact, questions
+from . import contact, gaps, questions
 from .conversations import INBOUND, MUTUAL, OUTBOUND, Conversation, Waiting
 from .facts import Fact
 from .instants import utc_day
@@ -58,13 +58,20 @@ def take_spoken(fold: Fold, fact: Fact) -> None:
     if two_way:
         contact.note_two_way(fold, fact, begun)
         fold.last_two_way_exchange = (at, fact.event_id)
-    if fold.gap is not None:
-        fold.gap.spoken += 1
-        fold.gap.two_way += two_way
+    covers = two_way or ((kind == "idea_discussed" or kind == "call_held") and not brand)
+    gap = fold.gap
+    laid = None if gap is None else gaps.ground(gap, policy)
+    if gap is not None:
+        gap.spoken += 1
+        gap.two_way += two_way
     if two_way or theirs:
         contact.note_contact(fold, fact)
-    if two_way or ((kind == "idea_discussed" or kind == "call_held") and not brand):
+        if gap is not None:
+            gap.last_exchange_at = at
+    if covers:
         contact.cover(fold, fact, fold.window // 2 if brand else fold.window)
+    if gap is not None and (covers or theirs):
+        gaps.lay(gap, laid, at, policy)
     if kind == "call_held":
         questions.close_all(fold, fact)
 

@@ -120,6 +120,8 @@ class Fold:
 
         self.open_questions: list[Question] = []
         self.fresh_questions: list[Question] = []  # closed since the state was made or loaded
+        self.early_answers: dict[str, tuple[int, str]] = {}  # by what they answer: see `questions`
+        self.peers: Collection[str] = ()  # the names of all events of an instant that has several
         self.planned: dict[str, Meeting] = {}  # not held: planned, cancelled or missed
         self.accepted: dict[str, Meeting] = {}  # of these, the accepted ones that lie ahead
         self.fresh_meetings: dict[str, Meeting] = {}
@@ -332,10 +334,12 @@ class Fold:
             for meeting_id in [m for m, plan in self.accepted.items() if (plan.ends_at or 0) <= at]:
                 del self.accepted[meeting_id]
         if len(group) == 1:
+            self.peers = ()
             remember(self, group[0])
         else:
             peers = {fact.event_id: fact for fact in group}
             peers.update((fact.external_id, fact) for fact in group if fact.external_id)
+            self.peers = frozenset(peers)
             for fact in group:
                 remember(self, fact, peers)
         for fact in group:

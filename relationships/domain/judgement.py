@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .coverage import falls_below, rises_to
 
@@ -35,6 +35,11 @@ class Gap:
     `covered` is in microseconds up to `ends_at`; `longest_silence` between two contacts within it; `acts` names the
     events that cast the windows (the latest of each UTC day, at most fifty). For the open gap both are as of the
     latest event: `coverage` and `silence` answer for a later moment.
+
+    `last_exchange_at` is the latest exchange in which the client took part, before the gap or in it; `laid_from` the
+    moment from which the ground is laid (see `gaps`). `carried_ours`, `carried_theirs` count the covering exchanges
+    by person, `through_personal` and `through_brand` by the kind of our account. `rhythm` is ρ* as a closed gap
+    ended, 0 in the open one, where the fold's holds.
     """
 
     begins_at: int
@@ -51,6 +56,13 @@ class Gap:
     longest_silence: int
     acts: list[str]
     last_act_day: int = -1
+    last_exchange_at: int | None = None
+    laid_from: int | None = None
+    carried_ours: dict[str, int] = field(default_factory=dict)
+    carried_theirs: dict[str, int] = field(default_factory=dict)
+    through_personal: int = 0
+    through_brand: int = 0
+    rhythm: int = 0
 
     def coverage(self, instant: int) -> float:
         """Covered time ÷ length, at the end of a closed gap or at `instant` in the open one; 1 at its very start."""
@@ -79,7 +91,10 @@ class Gap:
 
 @dataclass(slots=True)
 class Question:
-    """A question of theirs. `closed_at` is None while it is open; it lapses by itself at `lapses_at`."""
+    """A question of theirs. `closed_at` is None while it is open; it lapses by itself at `lapses_at`.
+
+    `worked` is the time on working days between both, in microseconds on the client's clock.
+    """
 
     event_id: str
     external_id: str | None
@@ -92,6 +107,7 @@ class Question:
     lapses_at: int
     closed_at: int | None = None
     closed_by: str | None = None
+    worked: int | None = None
 
 
 @dataclass(slots=True)

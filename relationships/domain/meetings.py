@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from . import contact, questions
+from . import contact, gaps, questions
 from .exchanges import pairs_of
 from .facts import Fact, meeting_of
 from .history import NeedsHistory
@@ -87,6 +87,8 @@ def take_held(fold: Fold, fact: Fact) -> None:
     contact.note_contact(fold, fact)
     if first_of_post:
         contact.cover(fold, fact, fold.window)
+        if fold.gap is not None:
+            gaps.lay(fold.gap, None, at, fold.policy)
     questions.close_all(fold, fact)
     _note_handover(fold, fact)
     plan = fold.planned.pop(meeting_id, None)
@@ -123,6 +125,7 @@ def _new_post(fold: Fold, fact: Fact, day: int) -> None:
     at = fact.at
     covered = fold.cover.up_to(at)
     gap = fold.gap
+    talked = gaps.latest_exchange(fold)
     if gap is None:
         fold.post_prepared = _early_coverage(fold, at)
         fold.early_cover = []
@@ -133,6 +136,7 @@ def _new_post(fold: Fold, fact: Fact, day: int) -> None:
         gap.covered_until = fold.cover.until or 0
         gap.longest_silence = gap.silence(at)
         gap.last_contact_at = at
+        gap.rhythm = fold.rhythm
         fold.post_prepared = gap.coverage(at)
         fold.closed.append(gap)
         fold.fresh_gaps.append(gap)
@@ -143,6 +147,7 @@ def _new_post(fold: Fold, fact: Fact, day: int) -> None:
     fold.cover_at_gap = covered
     carried = fold.cover.total - covered
     fold.gap = Gap(at, None, fact.event_id, None, carried, fold.cover.until or at, 0, 0, 0, 0, at, 0, [])
+    fold.gap.last_exchange_at = talked
 
 
 def _early_coverage(fold: Fold, at: int) -> float:

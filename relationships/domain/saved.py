@@ -13,6 +13,7 @@ from .coverage import Cover
 from .history import NeedsHistory
 from .judgement import Gap, Handover, Meeting, Question
 from .meetings import Held
+from .questions import EARLY
 from .standing import Standing
 from .strength import Sums
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .fold import Fold
 
 # Of what is saved. A release that saves something else counts it up: states of another one are folded anew.
-SHAPE = 2
+SHAPE = 3
 REPLIES_REMEMBERED = 60
 MEETINGS_REMEMBERED = 30
 PLANS_REMEMBERED = 200  # a weekly series is planned a year ahead
@@ -115,6 +116,7 @@ def dump(fold: Fold) -> dict[str, Any]:
         "replies": replies,
         "replies_forgotten": fold.replies_forgotten or len(replies) < len(fold.replies),
         "handover": None if fold.handover is None else _values(fold.handover),
+        "early_answers": {name: told for name, told in fold.early_answers.items() if told[0] > fold.at - EARLY},
         "open_questions": [_values(question) for question in fold.open_questions],
         "standing": _values(fold.standing),
     }
@@ -173,5 +175,6 @@ def restore(fold: Fold, state: dict[str, Any]) -> None:
     fold.conversations = {name: _talk(values) for name, values in state["conversations"].items()}
     fold.replies = {name: (known[0], known[1]) for name, known in state["replies"]}
     fold.replies_forgotten = state["replies_forgotten"]
+    fold.early_answers = {name: (told[0], told[1]) for name, told in state["early_answers"].items()}
     fold.open_questions = [Question(*question) for question in state["open_questions"]]
     fold.standing = Standing.load(state["standing"])
