@@ -26,7 +26,7 @@ MEETING_VIEWS = {
     "missed": "Missed",
     "cancelled": "Cancelled",
 }
-QUESTION_VIEWS = {"open": "Open", "late": "Late", "missed": "Missed", "answered": "Answered", "lapsed": "Lapsed"}
+QUESTION_VIEWS = {"open": "Open", "overdue": "Overdue", "missed": "Missed", "answered": "Answered", "lapsed": "Lapsed"}
 
 
 class Agenda(Screen):
@@ -84,7 +84,7 @@ class QuestionAdmin(Agenda):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         now, may_write = the_clock(), writes(request)
         view = _view(request, QUESTION_VIEWS)
-        waits = view in ("open", "late", "missed")
+        waits = view in ("open", "overdue", "missed")
         found = _page(request, queries.questions, now, state=view, sort="target_at" if waits else "-asked_at")
         rows = []
         for question in found.rows:

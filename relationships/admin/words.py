@@ -215,7 +215,7 @@ def due(question: Any, now: datetime) -> str:
     """What a question's state means for whoever should answer it."""
     if question.state == "open":
         return f"answer due {distance(question.target_at, now)}"
-    if question.state == "late":
+    if question.state == "overdue":
         return f"was due {distance(question.target_at, now)}"
     return {"missed": "missed: it cools the relationship", "lapsed": "lapsed", "answered": "answered"}[question.state]
 

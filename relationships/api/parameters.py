@@ -180,6 +180,9 @@ TIER = Parameter("tier", "Of one of these tiers.", *choice(TIERS), many=True, ex
 SINCE = Parameter("since", "From this moment on, included.", *moment(), example=NOW)
 UNTIL = Parameter("until", "Up to this moment, excluded.", *moment(), example=NOW)
 
+OWNER = Parameter("owner", "Looked after by this colleague: an id, an e-mail address, `me` or `none`.", *word())
+TEAM = Parameter("team", "Looked after by somebody of this team: its slug or number.", *word())
+
 
 def sort(choices: Sequence[str], default: str) -> Parameter:
     """The order of a list."""

@@ -30,6 +30,7 @@ _V1: list[URLPattern | URLResolver] = [
     path("events/bulk", events.EventsBulk.as_view(), name="events-bulk"),
     path("events/head", events.EventsHead.as_view(), name="events-head"),
     path("events/<str:event_id>", events.Event.as_view(), name="event"),
+    path("gaps", standing.AllGaps.as_view(), name="all-gaps"),
     path("handovers", advice.Handovers.as_view(), name="handovers"),
     path("meetings", roster.Meetings.as_view(), name="meetings"),
     path("people", roster.People.as_view(), name="people"),
@@ -37,6 +38,7 @@ _V1: list[URLPattern | URLResolver] = [
     path("pipeline", standing.Pipeline.as_view(), name="pipeline"),
     path("pipeline/movements", standing.Movements.as_view(), name="movements"),
     path("questions", roster.Questions.as_view(), name="questions"),
+    path("questions/statistics", roster.QuestionStatistics.as_view(), name="question-statistics"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

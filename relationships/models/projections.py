@@ -155,12 +155,22 @@ class Gap(Projected):
     last_contact_at = models.DateTimeField()
     longest_silence_us = models.BigIntegerField()
     acts = models.JSONField(default=list)
+    last_exchange_at = models.DateTimeField(null=True)
+    laid_from = models.DateTimeField(null=True, help_text="Since when the ground for the next meeting is laid.")
+    carried_ours = models.JSONField(default=dict, help_text="Covering exchanges by each of our people.")
+    carried_theirs = models.JSONField(default=dict, help_text="Covering exchanges by each of theirs.")
+    through_personal = models.IntegerField(default=0)
+    through_brand = models.IntegerField(default=0)
+    rhythm_us = models.BigIntegerField(default=0, help_text="ρ*: as the gap ended, the present one while it is open.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["ledger", "generation", "client", "begins_at"], name="gap_begins"),
         ]
-        indexes = [models.Index(fields=["generation", "client", "begins_at"], name="gap_by_client")]
+        indexes = [
+            models.Index(fields=["generation", "client", "begins_at"], name="gap_by_client"),
+            models.Index(fields=["generation"], name="gap_open", condition=models.Q(ends_at__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return f"gap from {self.begins_at:%Y-%m-%d}"
@@ -211,6 +221,7 @@ class Question(Projected):
     lapses_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closed_by = models.UUIDField(null=True)
+    worked_us = models.BigIntegerField(null=True, help_text="Time on working days until it was closed.")
 
     class Meta:
         constraints = [

@@ -227,9 +227,12 @@ _KEY = "ledger_id, generation_id, client_id"
 _PERIOD = f"{_KEY}, stage, health, begins_at, ends_at, stage_since, rule, because, falls, fades"
 _GAP = (
     f"{_KEY}, begins_at, ends_at, opened_by, closed_by, covered_us, covered_until, spoken, two_way, ideas_ours,"
-    " ideas_theirs, last_contact_at, longest_silence_us, acts"
+    " ideas_theirs, last_contact_at, longest_silence_us, acts, last_exchange_at, laid_from, carried_ours,"
+    " carried_theirs, through_personal, through_brand, rhythm_us"
 )
-_QUESTION = f"{_KEY}, event_id, asked_at, of_us, contact, target_at, missed_at, lapses_at, closed_at, closed_by"
+_QUESTION = (
+    f"{_KEY}, event_id, asked_at, of_us, contact, target_at, missed_at, lapses_at, closed_at, closed_by, worked_us"
+)
 _MEETING = f"{_KEY}, meeting_id, status, starts_at, ends_at, held_at, mode, accepted, event_id"
 _STATE_TYPES = {
     "projected_version": "bigint",
@@ -308,6 +311,13 @@ def _gaps(key: Key, one: Worked) -> Iterator[Row]:
             from_us(gap.last_contact_at),
             gap.longest_silence,
             _json(gap.acts),
+            _moment(gap.last_exchange_at),
+            _moment(gap.laid_from),
+            _json(gap.carried_ours),
+            _json(gap.carried_theirs),
+            gap.through_personal,
+            gap.through_brand,
+            gap.rhythm if one.fold is None or gap.ends_at is not None else one.fold.rhythm,
         )
 
 
@@ -325,6 +335,7 @@ def _questions(key: Key, one: Worked) -> Iterator[Row]:
             from_us(question.lapses_at),
             _moment(question.closed_at),
             question.closed_by,
+            question.worked,
         )
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from .actions import action, actions, client_actions, for_person, put_off, rule_figures
 from .agenda import meetings, questions
+from .answering import question_statistics
 from .clients import client, clients
 from .errors import Invalid, NotFound
 from .events import StaleCursor, client_events, event, feed, head
 from .knowing import balance, handovers, leaving, ties
 from .latest import Logged, latest
 from .portfolio import falling, movements, pipeline, quarantined, revisions, timelines
+from .portfolio_gaps import all_gaps
 from .roster import contact, contacts, people
 from .rows import *  # noqa: F403
 from .standing import gaps, stage, strength, timeline
@@ -25,6 +27,7 @@ __all__ = [
     "StaleCursor",
     "action",
     "actions",
+    "all_gaps",
     "balance",
     "client",
     "client_actions",
@@ -47,6 +50,7 @@ __all__ = [
     "pipeline",
     "put_off",
     "quarantined",
+    "question_statistics",
     "questions",
     "revisions",
     "rule_figures",

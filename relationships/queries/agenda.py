@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from accounts.roles import Principal
+from relationships.domain.instants import DAY
 from relationships.models.projections import Meeting, Question
 
-from .clients import open_at
-from .paging import Order, one_of, page, place_of
+from .clients import named_clients, open_at
+from .paging import Order, one_of, page, place_of, texts
 from .rows import MeetingRow, Page, QuestionRow
 from .scope import Scope, checked_limit, scope_of
 
+HOUR = timedelta(hours=1)
 MEETINGS, QUESTIONS = "meetings1", "questions1"
 STATUSES = ("planned", "cancelled", "held", "missed")
-STATES = ("open", "late", "missed", "lapsed", "answered")
+STATES = ("open", "overdue", "missed", "lapsed", "answered")
 MEETING_SORTS = ("at", "-at")
 QUESTION_SORTS = ("target_at", "-target_at", "-asked_at", "asked_at")
 _MEETING_ORDER = Order("at", datetime, "pk", int)
@@ -44,7 +46,7 @@ def meetings(
     scope = scope_of(principal)
     one_of("sort", sort, MEETING_SORTS)
     place = place_of(MEETINGS, sort, _MEETING_ORDER, cursor)
-    found = Meeting.objects.filter(**_mine(scope, client)).annotate(at=Coalesce("held_at", "starts_at"))
+    found = Meeting.objects.filter(**rows_about(scope, client)).annotate(at=Coalesce("held_at", "starts_at"))
     found = found.filter(at__isnull=False)
     if status is not None:
         found = found.filter(status=one_of("status", status, STATUSES))
@@ -63,27 +65,43 @@ def questions(
     now: datetime,
     client: str | None = None,
     state: str | None = "open",
+    owner: str | None = None,
+    team: str | None = None,
+    of_us: bool | None = None,
     sort: str = "target_at",
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Page[QuestionRow]:
     """Questions of the visible clients, those most overdue first.
 
-    `state` open takes in late and missed ones, None all that ever were. Raises as `meetings` does.
+    `state` open takes in overdue and missed ones, overdue the missed ones; None all that ever were. `owner` and
+    `team` as in `clients`; `of_us` leaves those asked of us, or those asked in public. Raises as `meetings` does.
     """
+    texts(owner=owner, team=team)
     scope = scope_of(principal)
     order = Order(one_of("sort", sort, QUESTION_SORTS).lstrip("-"), datetime, "pk", int)
     place = place_of(QUESTIONS, sort, order, cursor)
     at = place.at if place else now
-    found = Question.objects.filter(**_mine(scope, client), asked_at__lte=at)
+    found = asked_of(scope, client=client, owner=owner, team=team, of_us=of_us).filter(asked_at__lte=at)
     if state is not None:
-        found = found.filter(_in_state(one_of("state", state, STATES), at))
+        found = found.filter(in_state(one_of("state", state, STATES), at))
     found = found.annotate(client_name=F("client__name"), owner=F("client__owner_id"))
     shown = page(found, QUESTIONS, sort, order, place=place, limit=checked_limit(limit), at=at)
     return Page(rows=tuple(_question(row, at) for row in shown.rows), next=shown.next, previous=shown.previous)
 
 
-def _mine(scope: Scope, client: str | None) -> dict[str, Any]:
+def asked_of(
+    scope: Scope, *, client: str | None, owner: str | None, team: str | None, of_us: bool | None
+) -> QuerySet[Question]:
+    """The questions of the visible clients that these parameters leave. Raises NotFound for an unknown `client`."""
+    found = Question.objects.filter(**rows_about(scope, client))
+    if owner is not None or team is not None:
+        found = found.filter(client__in=named_clients(scope, owner=owner, team=team))
+    return found if of_us is None else found.filter(of_us=of_us)
+
+
+def rows_about(scope: Scope, client: str | None) -> dict[str, Any]:
+    """The condition that a row of the read tables is about a visible client, or about `client`. Raises NotFound."""
     if client is None:
         return scope.mine()
     return {"generation_id": scope.generation_id, "client": scope.client(client)}
@@ -106,11 +124,12 @@ def _meeting(row: Any) -> MeetingRow:
     )
 
 
-def _in_state(state: str, at: datetime) -> Q:
+def in_state(state: str, at: datetime) -> Q:
+    """The condition that a question is in a state at a moment; see `questions`."""
     is_open = open_at(at)
     return {
         "open": is_open,
-        "late": is_open & Q(target_at__lte=at),
+        "overdue": is_open & Q(target_at__lte=at),
         "missed": is_open & Q(missed_at__lte=at),
         "lapsed": Q(closed_at__isnull=True, lapses_at__lte=at),
         "answered": Q(closed_at__lte=at),
@@ -131,6 +150,8 @@ def _question(row: Any, at: datetime) -> QuestionRow:
         lapses_at=row.lapses_at,
         closed_at=row.closed_at,
         closed_by=_text(row.closed_by),
+        answered_in_hours=None if row.closed_at is None else (row.closed_at - row.asked_at) / HOUR,
+        answered_in_working_days=None if row.worked_us is None else row.worked_us / DAY,
         state=_state(row, at),
     )
 
@@ -142,7 +163,7 @@ def _state(row: Question, at: datetime) -> str:
         return "lapsed"
     if row.missed_at <= at:
         return "missed"
-    return "late" if row.target_at <= at else "open"
+    return "overdue" if row.target_at <= at else "open"
 
 
 def _text(identity: UUID | None) -> str | None:

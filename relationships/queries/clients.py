@@ -86,7 +86,7 @@ def clients(
     order = ORDERS[one_of("sort", sort, SORTS).lstrip("-")]
     place = place_of(LIST, sort, order, cursor)
     at = place.at if place else now
-    found = _placed(scope, _named(scope, owner=owner, team=team, q=q, external_id=external_id), at, order.key)
+    found = _placed(scope, named_clients(scope, owner=owner, team=team, q=q, external_id=external_id), at, order.key)
     for field, parameter, value, allowed in (
         ("present__stage", "stage", stage, STAGES),
         ("present__health", "health", health, HEALTHS),
@@ -134,9 +134,15 @@ def rows_of(scope: Scope, clients: ClientQuerySet, now: datetime) -> list[Client
 # ---------------------------------------------------------------------- which, in which order
 
 
-def _named(
-    scope: Scope, *, owner: str | None, team: str | None, q: str | None, external_id: str | None
+def named_clients(
+    scope: Scope,
+    *,
+    owner: str | None = None,
+    team: str | None = None,
+    q: str | None = None,
+    external_id: str | None = None,
 ) -> ClientQuerySet:
+    """The visible clients that these parameters leave; see `clients` for what each may say."""
     found = scope.clients()
     if owner is not None:
         found = found.filter(_owned_by(scope.principal, owner))

@@ -245,11 +245,43 @@ class StrengthAnswer(Asked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoveringAct:
+    """An act that bridges a gap. `words` tells it, `phrase` with its date; `direction` is whose it was.
+
+    `contacts` and `our_people` are the ids of those whom it names, `our_account` is personal or brand.
+    """
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    direction: str | None
+    contacts: tuple[str, ...]
+    our_people: tuple[str, ...]
+    our_account: str
+    words: str
+    phrase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Somebody, ours or theirs, and how many of the covering exchanges name them."""
+
+    id: str
+    acts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GapRow:
     """The time between two posts of meetings. The open one has no `ends_at` and is measured at the asked moment.
 
-    `days`, `longest_silence_days` are days of 86,400 s; `state` is bridged, patchy or broken; `longest_silence` is
-    the latter as a multiple of the client's usual time between contacts. `acts` names the events that bridge it.
+    `days`, `longest_silence_days` are days of 86,400 s; `longest_silence_rhythms` is the silence as a multiple of the
+    usual time between contacts (None where that was not kept); `state` is bridged, patchy or broken. `exchanges`
+    counts what was spoken, `two_way_share` is the share of it that went both ways. `acts` names what covers it, the
+    latest of each UTC day; `carried_ours`, `carried_theirs` who did, the most active first; `through_personal` and
+    `through_brand` how many of these acts went through which kind of our accounts.
+
+    `ground_laid` says that this is a good moment to propose the next meeting (of a closed gap: that its meeting came
+    at one), `ground_since` since when, `ground_until` until when if nothing more happens.
     """
 
     begins_at: datetime
@@ -260,11 +292,30 @@ class GapRow:
     coverage: float
     state: str
     longest_silence_days: float
+    longest_silence_rhythms: float | None
+    exchanges: int
     two_way_share: float | None
     ideas_ours: int
     ideas_theirs: int
-    acts: tuple[str, ...]
+    open_questions: int
+    acts: tuple[CoveringAct, ...]
+    carried_ours: tuple[Carrier, ...]
+    carried_theirs: tuple[Carrier, ...]
+    through_personal: int
+    through_brand: int
     ground_laid: bool
+    ground_since: datetime | None
+    ground_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientGapRow(GapRow):
+    """A gap of one of many clients. `next_meeting_at` is the next planned meeting, which would end an open gap."""
+
+    client_id: str
+    client_name: str
+    owner: str | None
+    next_meeting_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,7 +476,11 @@ class MeetingRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionRow:
-    """A question of theirs; `state`: open, late (past its target), missed, lapsed or answered."""
+    """A question of theirs; `state`: open, overdue (past its target), missed, lapsed or answered.
+
+    `answered_in_hours` is the time that passed until it was closed, `answered_in_working_days` the part of it on
+    working days of 24 hours in the client's zone; None until then.
+    """
 
     client_id: str
     client_name: str
@@ -439,7 +494,56 @@ class QuestionRow:
     lapses_at: datetime
     closed_at: datetime | None
     closed_by: str | None
+    answered_in_hours: float | None
+    answered_in_working_days: float | None
     state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """How questions were answered. Times and shares are None where fewer than `minimum` of them were.
+
+    `asked` to `lapsed` count the questions asked within the window: `due` those that are answered or past their
+    target, `in_time` those answered by it, and `share_in_time` is in_time ÷ due. `median_*` and `p90_*` are of the
+    answered ones: hours that passed, and working days of 24 hours in the client's zone. `open`, `overdue`, `missed`
+    and `debt` are of now, whenever asked: debt = Σ min(1, age ÷ target) of the open ones.
+    """
+
+    asked: int
+    answered: int
+    due: int
+    in_time: int
+    lapsed: int
+    share_in_time: float | None
+    median_hours: float | None
+    p90_hours: float | None
+    median_working_days: float | None
+    p90_working_days: float | None
+    open: int
+    overdue: int
+    missed: int
+    debt: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweringGroup(Answering):
+    """The same for one client, owner or team. `id` is None where there is no owner, or no team."""
+
+    id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionStatistics:
+    """How the visible questions were answered, all together and in groups, the deepest in debt first."""
+
+    as_of: datetime
+    since: datetime
+    until: datetime
+    minimum: int
+    total: Answering
+    by: str | None
+    groups: tuple[AnsweringGroup, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,12 @@ from typing import Any
 from accounts.roles import Principal
 from relationships import event_store, projections
 from relationships.domain import health
+from relationships.domain.contact import ACTS_REMEMBERED
 from relationships.domain.facts import Fact
 from relationships.domain.fold import Fold
 from relationships.domain.history import NeedsHistory
-from relationships.domain.instants import DAY, from_us, to_us
-from relationships.domain.judgement import STAGES, Gap, Period
+from relationships.domain.instants import from_us, to_us
+from relationships.domain.judgement import STAGES, Period
 from relationships.domain.policy import Policy
 from relationships.domain.sentences import (
     Explanation,
@@ -34,10 +35,10 @@ from relationships.domain.strength import VELOCITY_OVER, band, mark_at, strength
 from relationships.models.projections import FOREVER, ClientState, Quarantine, StagePeriod
 from relationships.models.roster import Client
 
+from .bridging import gap_row, named_in
 from .errors import NotFound
 from .named import because, facts_named
 from .rows import (
-    GapRow,
     Gaps,
     Next,
     PeriodRow,
@@ -157,9 +158,24 @@ def gaps(
     asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
     fold = asked.fold
     found = [*fold.fresh_gaps, *([fold.gap] if fold.gap else [])]
+    facts = facts_named(asked.scope.ledger_id, named_in(found, ACTS_REMEMBERED))
+    day = dates_in(principal.time_zone)
+    waiting = sum(1 for question in fold.open_questions if question.lapses_at > asked.at)
     return Gaps(
         client_id=str(asked.client.pk),
-        data=tuple(_gap_row(gap, asked.at, fold) for gap in reversed(found)),
+        data=tuple(
+            gap_row(
+                gap,
+                asked.at,
+                fold.policy,
+                facts,
+                day,
+                rhythm=fold.rhythm,
+                open_questions=waiting if gap.ends_at is None else 0,
+                acts=ACTS_REMEMBERED,
+            )
+            for gap in reversed(found)
+        ),
         **asked.footer(),
     )
 
@@ -306,35 +322,6 @@ def period_row(period: Period) -> PeriodRow:
         reason=rule_in_words(period.rule),
         because=period.because,
     )
-
-
-def _gap_row(gap: Gap, at: int, fold: Fold) -> GapRow:
-    policy = fold.policy
-    end = at if gap.ends_at is None else gap.ends_at
-    coverage = gap.coverage(at)
-    last = gap.last_contact_at
-    laid = coverage >= policy.ground_laid_coverage and at < last + policy.spans.ground_laid_within
-    return GapRow(
-        begins_at=from_us(gap.begins_at),
-        ends_at=_time(gap.ends_at),
-        opened_by=gap.opened_by,
-        closed_by=gap.closed_by,
-        days=(end - gap.begins_at) / DAY,
-        coverage=coverage,
-        state=_bridged(coverage, policy),
-        longest_silence_days=gap.silence(at) / DAY,
-        two_way_share=gap.two_way / gap.spoken if gap.spoken else None,
-        ideas_ours=gap.ideas_ours,
-        ideas_theirs=gap.ideas_theirs,
-        acts=tuple(gap.acts),
-        ground_laid=gap.ends_at is None and laid,
-    )
-
-
-def _bridged(coverage: float, policy: Policy) -> str:
-    if coverage >= policy.gap_bridged:
-        return "bridged"
-    return "patchy" if coverage >= policy.gap_broken else "broken"
 
 
 def _label(kind: str, fact: Fact | None) -> str:

@@ -106,6 +106,63 @@ def test_gaps_name_the_meetings_on_either_side(api: Caller, met: ClientRow) -> N
     assert opened["opened_by"] == closed["closed_by"]
 
 
+def test_gaps_of_all_clients_are_filtered_and_paged(api: Caller, met: ClientRow, cast: Cast) -> None:
+    opened = api.get("/gaps", open="true").body["data"]
+    assert [(one["client_id"], one["client_name"], one["ends_at"]) for one in opened] == [
+        (met.id, "Nordlicht Bakery", None)
+    ]
+    assert opened[0]["next_meeting_at"] == instant(NOW + 9 * DAY)
+    told = api.get(f"/clients/{met.id}/gaps").body["data"][0]
+    assert {name: opened[0][name] for name in told} == told
+    [act] = told["acts"]
+    assert (act["event_id"], act["type"], act["occurred_at"]) == (
+        told["opened_by"],
+        "meeting_held",
+        instant(NOW - 10 * DAY),
+    )
+    first = api.get("/gaps", limit=1, sort="begins_at").body
+    assert first["data"][0]["closed_by"] == told["opened_by"]
+    assert [one["ends_at"] for one in api.get(first["next"]).body["data"]] == [None]
+    assert api.get("/gaps", ends_before=instant(NOW + 10 * DAY), open="true").body["data"] == opened
+    assert api.get("/gaps", client="crm:4711", state="broken,patchy,bridged", tier="light").body["data"] == []
+    assert api.get("/gaps", state="wide").faults == {"state": "invalid_choice"}
+    assert api.get("/gaps", open="perhaps").faults == {"open": "wrong_type"}
+    assert api.get("/gaps", sort="age").faults == {"sort": "invalid_choice"}
+    assert api.get("/gaps", cursor="nonsense").faults == {"cursor": "invalid_cursor"}
+    assert api.get("/gaps", client="crm:none").code == "not_found"
+
+
+def test_questions_by_whom_and_how_soon_they_are_answered(api: Caller, met: ClientRow) -> None:
+    [row] = api.get("/questions", owner="none", of_us="true").body["data"]
+    assert (row["state"], row["answered_in_hours"]) == ("open", None)
+    assert api.get("/questions", of_us="false").body["data"] == []
+    assert api.get("/questions", state="overdue", team="north").body["data"] == []
+    [answered] = api.get("/questions", state="answered", client=met.id).body["data"]
+    assert (answered["answered_in_hours"], answered["closed_by"] is not None) == (24, True)
+    told = api.get("/questions/statistics", by="client").body
+    assert (told["total"]["asked"], told["total"]["answered"], told["total"]["in_time"]) == (2, 1, 1)
+    assert (told["minimum"], told["total"]["median_hours"]) == (5, None)
+    assert [one["name"] for one in told["groups"]] == ["Nordlicht Bakery"]
+    assert api.get("/questions/statistics", by="month").faults == {"by": "invalid_choice"}
+    backwards = api.get("/questions/statistics", since=instant(NOW), until=instant(NOW - DAY))
+    assert backwards.faults == {"since": "out_of_order"}
+
+
+def test_an_answer_to_a_question_that_nobody_asked_is_taken_all_the_same(api: Caller, met: ClientRow) -> None:
+    for target in ("T-404", "019ab7f2-4c6d-7e8f-8a9b-1c2d3e4f5a6b", "x" * 255, "crm:4711"):
+        answer = api.post(
+            f"/clients/{met.id}/events",
+            {
+                "type": "question_answered",
+                "occurred_at": instant(NOW),
+                "data": {"channel": "email", "in_reply_to": target},
+            },
+        )
+        assert answer.status == 201, answer.body
+    assert len(api.get("/questions").body["data"]) == 1
+    assert api.get(f"/clients/{met.id}/stage").status == 200
+
+
 def test_the_pipeline_counts_everybody_and_movements_tie_out(api: Caller, met: ClientRow, cast: Cast) -> None:
     cast.client("Harbour Joinery", now=NOW - 5 * DAY)
     pipeline = api.get("/pipeline").body

@@ -182,7 +182,9 @@ def test_going_on_from_saved_state_gives_what_folding_from_nothing_gives(facts: 
     assert [p for p in earlier if p.begins_at < fresh[0].begins_at] + fresh == told
     moment = (whole.at or 0) + 7 * DAY
     assert resumed.total(moment) == pytest.approx(whole.total(moment), rel=1e-9, abs=1e-12)
-    assert json.dumps(resumed.dump()["standing"]) == json.dumps(whole.dump()["standing"])
+    going_on, at_once = resumed.dump(), whole.dump()
+    for name in ("standing", "gap", "open_questions", "early_answers"):
+        assert json.dumps(going_on[name]) == json.dumps(at_once[name]), name
     assert actions(resumed, fresh) == actions(whole, told)
     assert [tie[:2] for tie in resumed.ties(moment)] == [tie[:2] for tie in whole.ties(moment)]
 

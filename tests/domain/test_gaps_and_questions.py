@@ -199,8 +199,8 @@ def test_targets_in_many_zones(zone: str, asked: str, days: int, due: str) -> No
 )
 def test_working_time_leaves_weekends_out(begins: str, ends: str, hours: float) -> None:
     here = ZoneInfo("Europe/Berlin")
-    moments = [to_us(datetime.fromisoformat(one).replace(tzinfo=here).astimezone(UTC)) for one in (begins, ends)]
-    assert working_time(*moments, "Europe/Berlin") == hours * HOUR
+    first, last = (to_us(datetime.fromisoformat(one).replace(tzinfo=here).astimezone(UTC)) for one in (begins, ends))
+    assert working_time(first, last, "Europe/Berlin") == hours * HOUR
 
 
 def test_an_unknown_zone_counts_as_utc() -> None:
@@ -218,7 +218,9 @@ def test_an_answer_that_stands_before_its_question_closes_it() -> None:
 
 def test_a_reply_of_the_same_instant_closes_its_question_whatever_comes_first() -> None:
     for kind, named in (("reply_posted", {"in_reply_to": "q"}), ("question_answered", {})):
-        story = Story().at(1).add(kind, external_id="a", channel="email", direction="outbound", contacts=["ann"], **named)
+        story = (
+            Story().at(1).add(kind, external_id="a", channel="email", direction="outbound", contacts=["ann"], **named)
+        )
         story.add("question_asked", external_id="q", channel="email", direction="inbound", contacts=["ann"])
         assert not story.fold().open_questions, kind
 

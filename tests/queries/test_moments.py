@@ -236,7 +236,7 @@ class TestQuestions:
         for days in (0, 1, 30, 100):
             [now_row] = queries.questions(cast.system, now=NOW + days * DAY, state=None).rows
             states[days] = now_row.state
-        assert states == {0: "late", 1: "late", 30: "missed", 100: "lapsed"}
+        assert states == {0: "overdue", 1: "overdue", 30: "missed", 100: "lapsed"}
         cast.record(client, "question_answered", NOW, in_reply_to=row.event_id)
         assert queries.questions(cast.system, now=NOW).rows == ()
         assert [one.state for one in queries.questions(cast.system, now=NOW, state="answered").rows] == ["answered"]

@@ -100,6 +100,8 @@ ONE: list[Asking] = [
     lambda principal, ref: queries.contacts(principal, client=ref),
     lambda principal, ref: queries.meetings(principal, client=ref, now=NOW),
     lambda principal, ref: queries.questions(principal, client=ref, now=NOW),
+    lambda principal, ref: queries.all_gaps(principal, client=ref, now=NOW),
+    lambda principal, ref: queries.question_statistics(principal, client=ref, now=NOW),
 ]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from relationships.queries import agenda
+from relationships.queries import agenda, answering
 
-from ..examples import CLIENT, COLLEAGUE, CONTACT, EARLIER, EVENT, LATER, NOW, QUESTION
-from .base import Answer, flag, identity, moment, one_of, string, whole
+from ..examples import CLIENT, COLLEAGUE, CONTACT, EARLIER, EVENT, LATER, NOW, QUESTION, SINCE
+from .base import Answer, flag, identity, moment, number, one_of, string, whole
 
 
 class PersonSerializer(Answer):
@@ -104,6 +104,8 @@ class QuestionSerializer(Answer):
     lapses_at = moment("When nobody waits for it any more.")
     closed_at = moment("When it was answered.", null=True)
     closed_by = identity("The event that answered it.", null=True)
+    answered_in_hours = number("How long the answer took, in hours; null until there is one.", null=True)
+    answered_in_working_days = number("The part of it on working days, of 24 h in the client's zone.", null=True)
     state = one_of(agenda.STATES, "How it stands now.")
     example = {
         "client_id": CLIENT,
@@ -118,5 +120,71 @@ class QuestionSerializer(Answer):
         "lapses_at": LATER,
         "closed_at": None,
         "closed_by": None,
+        "answered_in_hours": None,
+        "answered_in_working_days": None,
         "state": "open",
+    }
+
+
+class AnsweringSerializer(Answer):
+    """How questions were answered. Times and shares are null below the minimum of answered ones."""
+
+    asked = whole("Asked within the window.")
+    answered = whole("Of these, answered by now.")
+    due = whole("Of these, answered or past their target.")
+    in_time = whole("Of these, answered by their target.")
+    lapsed = whole("Of these, not answered in 90 days.")
+    share_in_time = number("in_time ÷ due.", null=True)
+    median_hours = number("Half of the answers came within so many hours.", null=True)
+    p90_hours = number("Nine of ten answers came within so many hours.", null=True)
+    median_working_days = number("The median in working days, of 24 h in each client's zone.", null=True)
+    p90_working_days = number("The 90th percentile in working days.", null=True)
+    open = whole("Open now, whenever asked; overdue and missed ones among them.")
+    overdue = whole("Of these, past their target; missed ones among them.")
+    missed = whole("Of these, missed.")
+    debt = number("Σ min(1, age ÷ target) of the open ones.")
+    example = {
+        "asked": 41,
+        "answered": 36,
+        "due": 40,
+        "in_time": 31,
+        "lapsed": 1,
+        "share_in_time": 0.775,
+        "median_hours": 5.5,
+        "p90_hours": 43.0,
+        "median_working_days": 0.21,
+        "p90_working_days": 1.4,
+        "open": 4,
+        "overdue": 3,
+        "missed": 1,
+        "debt": 3.4,
+    }
+
+
+class AnsweringGroupSerializer(AnsweringSerializer):
+    """The same for one client, owner or team."""
+
+    id = string("Which; null for the clients without an owner, or without a team.", null=True)
+    name = string("Its name.", null=True)
+    example = {"id": COLLEAGUE, "name": "Ida Falk", **AnsweringSerializer.example}
+
+
+class QuestionStatisticsSerializer(Answer):
+    """How questions were answered, all together and in groups."""
+
+    as_of = moment("The moment that this is of.")
+    since = moment("The start of the window.")
+    until = moment("Its end.")
+    minimum = whole("So many answered questions are needed before times and shares are told.")
+    total = AnsweringSerializer(help_text="All of them.")
+    by = one_of(answering.GROUPS, "What the groups are; null without.", null=True)
+    groups = AnsweringGroupSerializer(many=True, help_text="The deepest in debt first.")
+    example = {
+        "as_of": NOW,
+        "since": SINCE,
+        "until": NOW,
+        "minimum": answering.MINIMUM,
+        "total": AnsweringSerializer.example,
+        "by": "owner",
+        "groups": [AnsweringGroupSerializer.example],
     }

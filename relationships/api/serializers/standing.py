@@ -5,12 +5,12 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from relationships.domain.judgement import HEALTHS, STAGES
+from relationships.queries import bridging
 
-from ..examples import CLIENT, EVENT, LATER, NOW, SINCE
+from ..examples import CLIENT, COLLEAGUE, CONTACT, EVENT, LATER, NOW, SINCE
 from .base import Answer, flag, identities, identity, moment, number, one_of, string, texts, whole
 
 BANDS = ("unknown", "faint", "forming", "firm", "strong")
-GAP_STATES = ("bridged", "patchy", "broken")
 
 
 class Asked(Answer):
@@ -170,6 +170,39 @@ class StrengthSerializer(Asked):
     }
 
 
+class CoveringActSerializer(Answer):
+    """An act that bridges a gap."""
+
+    event_id = identity("The event.")
+    type = string("Its type.")
+    occurred_at = moment("When it happened.")
+    direction = string("inbound from them, outbound from us, or mutual.", null=True)
+    contacts = texts("Ids of those of theirs whom it names.")
+    our_people = texts("Ids of ours.")
+    our_account = string("personal or brand.")
+    words = string("It in a few words.")
+    phrase = string("The same with its date.")
+    example = {
+        "event_id": EVENT,
+        "type": "question_answered",
+        "occurred_at": SINCE,
+        "direction": "outbound",
+        "contacts": [CONTACT],
+        "our_people": [COLLEAGUE],
+        "our_account": "personal",
+        "words": "you answered a question",
+        "phrase": "you answered a question on 3 Sep 2026",
+    }
+
+
+class CarrierSerializer(Answer):
+    """Somebody who carried a gap."""
+
+    id = string("A contact or a colleague.")
+    acts = whole("How many of the covering exchanges name them.")
+    example = {"id": CONTACT, "acts": 4}
+
+
 class GapSerializer(Answer):
     """The time between two posts of meetings, and what bridges it."""
 
@@ -179,13 +212,22 @@ class GapSerializer(Answer):
     closed_by = identity("The meeting after.", null=True)
     days = number("Its length in days of 86,400 s, an open one's until the asked moment.")
     coverage = number("The share of it that is bridged, 0 to 1.")
-    state = one_of(GAP_STATES, "Coverage in a word.")
+    state = one_of(bridging.STATES, "Coverage in a word.")
     longest_silence_days = number("The longest time without contact in it.")
-    two_way_share = number("The share of its exchanges that go both ways; null without any.", null=True)
+    longest_silence_rhythms = number("The same as a multiple of the usual time between contacts.", null=True)
+    exchanges = whole("How many spoken exchanges it holds.")
+    two_way_share = number("The share of them that go both ways; null without any.", null=True)
     ideas_ours = whole("Ideas from us.")
     ideas_theirs = whole("Ideas from them.")
-    acts = identities("The events that bridge it.")
-    ground_laid = flag("Whether this is a good moment to propose the next meeting.")
+    open_questions = whole("Questions of theirs that wait; 0 in a closed gap, since a meeting closes them.")
+    acts = CoveringActSerializer(many=True, help_text="What bridges it, the latest of each UTC day, oldest first.")
+    carried_ours = CarrierSerializer(many=True, help_text="Who of us carried it, the most active first.")
+    carried_theirs = CarrierSerializer(many=True, help_text="Who of them did.")
+    through_personal = whole("Covering exchanges through personal accounts of ours.")
+    through_brand = whole("Through the brand's.")
+    ground_laid = flag("A good moment to propose the next meeting; of a closed gap: its meeting came at one.")
+    ground_since = moment("Since when the ground is laid; null where it is not.", null=True)
+    ground_until = moment("Until when, if nothing more happens.", null=True)
     example = {
         "begins_at": SINCE,
         "ends_at": None,
@@ -195,11 +237,36 @@ class GapSerializer(Answer):
         "coverage": 0.71,
         "state": "bridged",
         "longest_silence_days": 12.0,
+        "longest_silence_rhythms": 1.2,
+        "exchanges": 8,
         "two_way_share": 0.5,
         "ideas_ours": 2,
         "ideas_theirs": 1,
-        "acts": [EVENT],
+        "open_questions": 1,
+        "acts": [CoveringActSerializer.example],
+        "carried_ours": [{"id": COLLEAGUE, "acts": 4}],
+        "carried_theirs": [CarrierSerializer.example],
+        "through_personal": 4,
+        "through_brand": 0,
         "ground_laid": True,
+        "ground_since": SINCE,
+        "ground_until": LATER,
+    }
+
+
+class ClientGapSerializer(GapSerializer):
+    """A gap of one of many clients. Of its covering acts the latest five are named."""
+
+    client_id = identity("Whose.")
+    client_name = string("The same by name.")
+    owner = identity("Who of us looks after the client.", null=True)
+    next_meeting_at = moment("The next planned meeting, which would end an open gap.", null=True)
+    example = {
+        **GapSerializer.example,
+        "client_id": CLIENT,
+        "client_name": "Nordlicht Bakery",
+        "owner": COLLEAGUE,
+        "next_meeting_at": LATER,
     }
 
 

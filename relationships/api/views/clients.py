@@ -21,7 +21,7 @@ from ..conditions import etag, expected_version, not_modified
 from ..errors import invalid
 from ..idempotency import idempotent
 from ..operations import NDJSON, Body, Reply, answer, operation, page_of
-from ..parameters import HEALTH, PAGE, STAGE, TIER, Parameter, moment, word
+from ..parameters import HEALTH, OWNER, PAGE, STAGE, TEAM, TIER, Parameter, moment, word
 from ..parsers import BulkJsonParser, NdjsonParser
 from ..resource import Resource
 from ..serializers.clients import ClientSerializer
@@ -30,8 +30,8 @@ _FILTERS = (
     STAGE,
     HEALTH,
     TIER,
-    Parameter("owner", "Looked after by this colleague: an id, an e-mail address, `me` or `none`.", *word()),
-    Parameter("team", "Looked after by somebody of this team: its slug or number.", *word()),
+    OWNER,
+    TEAM,
     Parameter("q", "A part of the name, or a domain.", *word(), example="bakery"),
     Parameter("external_id", "The one that another system calls so: `source:id`.", *word(340), example="crm:4711"),
     Parameter("falls_before", "Whose stage falls before then if nothing more happens.", *moment()),

@@ -8,15 +8,21 @@ from rest_framework.response import Response
 
 from relationships import commands, queries
 from relationships.domain.fields import FieldError, unknown_field
-from relationships.queries import agenda
+from relationships.queries import agenda, answering
 
 from .. import parameters, requests
 from ..errors import invalid
 from ..idempotency import idempotent
 from ..operations import Body, answer, operation, page_of
-from ..parameters import CLIENT, PAGE, SINCE, UNTIL, Parameter, choice, word
+from ..parameters import CLIENT, LIMIT, OWNER, PAGE, SINCE, TEAM, UNTIL, Parameter, choice, flag, word
 from ..resource import Resource
-from ..serializers.roster import ContactSerializer, MeetingSerializer, PersonSerializer, QuestionSerializer
+from ..serializers.roster import (
+    ContactSerializer,
+    MeetingSerializer,
+    PersonSerializer,
+    QuestionSerializer,
+    QuestionStatisticsSerializer,
+)
 
 
 class People(Resource):
@@ -119,16 +125,24 @@ class Meetings(Resource):
         return self.paged(queries.meetings(self.principal, now=self.now, **self.asked), MeetingSerializer)
 
 
+_WHOSE = (
+    CLIENT,
+    OWNER,
+    TEAM,
+    Parameter("of_us", "true: asked of us; false: asked in public.", *flag()),
+)
+
+
 class Questions(Resource):
     @operation(
         "list_questions",
         "Questions of theirs",
         tag="agenda",
         scope="clients:read",
-        description="Those most overdue first. Open ones, late and missed ones among them, unless `state` is given.",
+        description="Those most overdue first. Open ones, overdue and missed ones among them, unless `state` is given.",
         parameters=(
-            CLIENT,
-            Parameter("state", "How it stands now.", *choice(agenda.STATES), example="late"),
+            Parameter("state", "Overdue takes missed ones in.", *choice(agenda.STATES), example="overdue"),
+            *_WHOSE,
             parameters.sort(agenda.QUESTION_SORTS, "target_at"),
             *PAGE,
         ),
@@ -136,3 +150,28 @@ class Questions(Resource):
     )
     def get(self, request: Request) -> Response:
         return self.paged(queries.questions(self.principal, now=self.now, **self.asked), QuestionSerializer)
+
+
+class QuestionStatistics(Resource):
+    @operation(
+        "get_question_statistics",
+        "How soon questions are answered",
+        tag="agenda",
+        scope="clients:read",
+        description=(
+            "Of the questions asked within the window, the last 90 days unless given: how many were answered, how many "
+            "in time, and how long it took. What is open now, and the debt, count whenever asked. Below the minimum of "
+            "answered questions times and shares are null: unknown."
+        ),
+        parameters=(
+            *_WHOSE,
+            SINCE,
+            UNTIL,
+            Parameter("by", "Adds groups.", *choice(answering.GROUPS), example="owner"),
+            LIMIT,
+        ),
+        replies={200: answer(QuestionStatisticsSerializer, "The figures.")},
+    )
+    def get(self, request: Request) -> Response:
+        told = queries.question_statistics(self.principal, now=self.now, **self.asked)
+        return Response(QuestionStatisticsSerializer.written(told))

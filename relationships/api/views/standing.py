@@ -8,11 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from relationships import queries
+from relationships.queries import bridging, portfolio_gaps
 
-from ..operations import answer, operation
-from ..parameters import KNOWN_AT, MOMENTS, Parameter, moment
+from .. import parameters
+from ..examples import LATER
+from ..operations import answer, operation, page_of
+from ..parameters import CLIENT, KNOWN_AT, MOMENTS, OWNER, PAGE, TEAM, TIER, Parameter, choice, flag, moment
 from ..resource import Resource
 from ..serializers.standing import (
+    ClientGapSerializer,
     GapsSerializer,
     MovementsSerializer,
     PipelineSerializer,
@@ -71,6 +75,35 @@ class Gaps(Resource):
     )
     def get(self, request: Request, id: str) -> Response:
         return Response(GapsSerializer.written(queries.gaps(self.principal, id, now=self.now, **self.asked)))
+
+
+class AllGaps(Resource):
+    @operation(
+        "list_gaps",
+        "The time between meetings, over all clients",
+        tag="standing",
+        scope="clients:read",
+        description="As it stands now, the least covered first. Open gaps of ended relationships are left out.",
+        parameters=(
+            CLIENT,
+            Parameter("state", "In one of these states.", *choice(bridging.STATES), many=True, example=["broken"]),
+            Parameter("open", "true: those without a next meeting yet; false: the closed ones.", *flag()),
+            OWNER,
+            TEAM,
+            TIER,
+            Parameter(
+                "ends_before",
+                "Ended, or by a planned meeting to be ended, before then.",
+                *moment(),
+                example=LATER,
+            ),
+            parameters.sort(portfolio_gaps.SORTS, "coverage"),
+            *PAGE,
+        ),
+        replies={200: page_of(ClientGapSerializer, "A page of gaps.")},
+    )
+    def get(self, request: Request) -> Response:
+        return self.paged(queries.all_gaps(self.principal, now=self.now, **self.asked), ClientGapSerializer)
 
 
 class Pipeline(Resource):
