@@ -1,18 +1,22 @@
-"""Writes the part of `docs/events.md` that follows from the code: `python -m tests.documentation`.
+"""Writes the parts of `docs/` that follow from the code: `python -m tests.documentation`.
 
-`tests/test_documentation.py` fails when the page is not what this would write.
+The catalogue of `docs/events.md` and the examples of `docs/sentences.md`. `tests/test_documentation.py` fails when a
+page is not what this would write.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from relationships.domain.events import EVENT_TYPES, EventType, Exchange
 from relationships.domain.fields import Spec
+from relationships.domain.judgement import STAGES
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
+from .domain.examples import rows
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARK = "<!-- What follows is written by `python -m tests.documentation`. -->"
 
 EXCHANGE: Mapping[str, Spec] = EVENT_TYPES["message_sent"].specs
@@ -85,10 +89,25 @@ def _holds(spec: Spec, kind: EventType, name: str) -> str:
     return "; ".join(told)
 
 
-def written(page: str) -> str:
-    """The page with its catalogue made anew; what stands before the mark is kept."""
-    return page.partition(MARK)[0] + catalogue()
+def examples() -> str:
+    """The sentences of all examples, by stage."""
+    lines = [MARK, ""]
+    for stage in STAGES:
+        lines += [f"## {stage.capitalize()}", "", "| health | the case | what is said |", "|---|---|---|"]
+        lines += [f"| {health} | {case} | {words} |" for at, health, case, words in rows() if at == stage]
+        lines.append("")
+    return "\n".join(lines)
+
+
+# What each page ends with, after the mark.
+PAGES: Mapping[Path, Callable[[], str]] = {DOCS / "events.md": catalogue, DOCS / "sentences.md": examples}
+
+
+def written(page: Path) -> str:
+    """The page with its last part made anew; what stands before the mark is kept."""
+    return page.read_text().partition(MARK)[0] + PAGES[page]()
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text()))
+    for path in PAGES:
+        path.write_text(written(path))

@@ -2,34 +2,28 @@
 
     {Client} is {Stage} since {date} because {events}; it stays while {keep}; {next stage} needs {what is missing}.
 
-`explain` works the pieces out of a fold; `sentence` puts them together as parts, some of which name the event that
-they rest on, so that a page can link them. Dates are written in the reader's zone. Source: `model.md` §4.
+After a fall it says from where, why, and what would restore it; while the grace runs, what is lacking and when it
+falls; and a further sentence tells of a health that needs a hand. `explain` works the pieces out of a fold;
+`sentence` puts them together as parts, some of which name the event that they rest on, so that a page can link them.
+Dates are written in the reader's zone. Source: `model.md` §4, §5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
-from . import stages
+from . import health, needs
+from .acts_in_words import act, phrase
 from .facts import Fact
 from .fold import Fold
-from .instants import from_us
-from .judgement import (
-    BRIDGING,
-    CONVERSING,
-    DEEPENING,
-    ENDED,
-    FOUND,
-    HELPED,
-    MET,
-    STAGES,
-    SYMBIOSIS,
-)
+from .judgement import ENDED, STAGES, SYMBIOSIS
+from .needs import Lack
+from .rules_in_words import ENTRIES, FALLS, HEALTHS, rule_in_words
 from .standing import Standing
+from .wording import Day, dates_in, listed
 
-Day = Callable[[int], str]
+__all__ = ["Day", "Explanation", "Part", "act", "dates_in", "explain", "phrase", "plain", "rule_in_words", "sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,387 +39,207 @@ class Explanation:
     """What keeps a stage and what the next one needs, at one moment.
 
     `keeps_until` is the moment at which the keep fails if nothing more happens (in the past when it fails already;
-    None: never by itself) and `falls_at` when the stage then falls. `failing` says that the keep has failed by now
-    and the grace runs. `keep`, `mend` (what would save it) and `missing` are words.
+    None: never by itself), `falls_at` when the stage then falls, and `falls_to` where to. `keep` and `missing` are
+    words. `lacking` says, while the grace of a coming fall runs, since when and what is short. `soon` says that the
+    keep fails within the length of the grace. `restores` says that the next stage is the one that was last lost.
+
+    `because` and `health_because` name the events behind the stage and the health; `health_rule` is the rule of the
+    latter. `accepted_for` is the start of the meeting that keeps a silent client from being dormant. `meetings` is
+    how many posts there were where nothing was ever said beside them, else 0.
     """
 
     keeps_until: int | None
     falls_at: int | None
-    failing: bool
+    falls_to: str | None
+    lacking: tuple[int, Lack] | None
+    soon: bool
     keep: str
-    mend: str
     next_stage: str | None
     missing: tuple[str, ...]
+    restores: bool
+    because: tuple[str, ...]
+    health_rule: str
+    health_because: tuple[str, ...]
+    accepted_for: int | None
+    meetings: int
+    remote_only: bool
+    grace: float
 
-
-def dates_in(zone: str) -> Day:
-    """A writer of dates such as "3 Sep 2026" in the IANA zone."""
-    here = ZoneInfo(zone)
-
-    def write(instant: int) -> str:
-        moment = from_us(instant).astimezone(here)
-        return f"{moment.day} {moment:%b %Y}"
-
-    return write
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The ids of all events that the sentence may name."""
+        return (*self.because, *self.health_because)
 
 
 def explain(fold: Fold, standing: Standing, at: int, day: Day) -> Explanation:
-    """What keeps the stage of `standing` at `at`, and what the next stage is short of."""
-    stage = standing.stage
+    """What there is to say of `standing` at `at`, a moment not before the latest event of `fold`."""
+    stage, falls_at = standing.stage, standing.falls_at
     until = standing.failures[0][0] if standing.failures else None
     following = stage + 1 if stage < SYMBIOSIS else None
+    rule, events = health.reason(fold, at, standing.health)
+    grace = fold.policy.spans.grace
+    failing = falls_at is not None and falls_at - grace <= at
+    lost = standing.stage_rule.partition(".")[0] if standing.stage_rule in FALLS else None
     return Explanation(
         keeps_until=until,
-        falls_at=standing.falls_at,
-        failing=until is not None and until <= at,
-        keep=_keep(fold, stage, day),
-        mend=_mend(fold, stage, at),
+        falls_at=falls_at,
+        falls_to=None if falls_at is None else STAGES[fold.standing_at(falls_at).stage],
+        lacking=(falls_at - grace, needs.lack(fold, standing, at, day)) if failing and falls_at is not None else None,
+        soon=falls_at is not None and not failing and falls_at - 2 * grace <= at,
+        keep=needs.keep(fold, stage, day),
         next_stage=None if following is None else STAGES[following],
-        missing=() if following is None else tuple(_MISSING[following](fold, at, day)),
+        missing=() if following is None else needs.missing(fold, following, at, day),
+        restores=lost is not None and following is not None and STAGES[following] == lost,
+        because=_causes(fold, standing),
+        health_rule=rule,
+        health_because=events,
+        accepted_for=_accepted_for(fold, events) if rule == "health.meeting_accepted" else None,
+        meetings=0 if fold.sums.spoken else fold.posts,
+        remote_only=fold.remote_only,
+        grace=fold.policy.grace,
     )
 
 
-# ---------------------------------------------------------------------- what keeps a stage
+def _causes(fold: Fold, standing: Standing) -> tuple[str, ...]:
+    """The events behind the stage; a reopening before them where the stage was entered by it."""
+    reopened = fold.reopened
+    if reopened is None or reopened[0] != standing.since or reopened[1] in standing.stage_because:
+        return standing.stage_because
+    return (reopened[1], *standing.stage_because)
 
 
-def _keep(fold: Fold, stage: int, day: Day) -> str:
-    limit = stages.kept_until(fold, stage) if FOUND < stage < BRIDGING else None
-    if limit is not None:
-        face = "you meet again" if fold.remote_only else "you meet in person again"
-        doing = face if stage == MET else "you hear from each other, both ways,"
-        return f"{doing} before {day(limit)}"
-    if stage < BRIDGING or stage == ENDED:
-        return ""
-    pieces = [f"you meet again before {day(stages.meeting_due(fold))}"]
-    breaks = _conversation_breaks(fold)
-    if breaks is not None and breaks < stages.meeting_due(fold):
-        pieces.append(f"you talk again before {day(breaks)}")
-    spans = fold.policy.spans
-    if stage == DEEPENING and fold.ideas_ours and fold.ideas_theirs:
-        fresh = min(fold.ideas_ours[-1][0], fold.ideas_theirs[-1][0]) + spans.deepening_keep
-        pieces.append(f"each side shares an idea before {day(fresh)}")
-    proof = stages.last_proof(fold)
-    if stage == SYMBIOSIS and fold.projects:
-        pieces.append("a joint project is live")
-    elif stage == SYMBIOSIS and proof is not None:
-        pieces.append(
-            f"a joint project runs or succeeds, or one of you recommends the other, before "
-            f"{day(proof[0] + spans.symbiosis_within)}"
-        )
-    return _and(pieces)
-
-
-def _mend(fold: Fold, stage: int, at: int) -> str:
-    """What would make a failing keep hold again."""
-    if stage in (HELPED, CONVERSING):
-        return "you hear from each other, both ways, before then"
-    if stage == MET:
-        return "you meet again before then" if fold.remote_only else "you meet in person before then"
-    rule = stages.why_failing(fold, stage, at)[0].partition(".")[2]
-    return {
-        "gap_broken": "you meet again after a conversation, before then",
-        "no_meeting": "you meet again before then",
-        "conversation_broke": "the conversation is taken up before then",
-        "no_ideas": "each side shares an idea before then",
-    }.get(rule, "a joint project starts or succeeds before then")
-
-
-def _conversation_breaks(fold: Fold) -> int | None:
-    spans = stages.open_gap_failures(fold, fold.at or 0)
-    return spans[0][0] if spans else None
-
-
-# ---------------------------------------------------------------------- what the next stage needs
-
-
-def _missing_helped(fold: Fold, at: int, day: Day) -> list[str]:
-    return ["one answered question, or a message that is answered"]
-
-
-def _missing_conversing(fold: Fold, at: int, day: Day) -> list[str]:
-    policy = fold.policy
-    recent = stages.recent_two_way_days(fold, at - policy.spans.conversing_within)
-    short = policy.conversing_days - len(recent)
-    needs = []
-    if short > 0:
-        days = "one more day" if short == 1 else f"{_number(short)} more days"
-        needs.append(f"{days} with an exchange both ways (within {policy.conversing_within:g} days)")
-    if not any(begun is not None for _, _, _, begun in recent):
-        needs.append("one of them begun by them")
-    return needs or ["one more exchange both ways"]
-
-
-def _missing_met(fold: Fold, at: int, day: Day) -> list[str]:
-    return ["one meeting, by video or in person" if fold.remote_only else "one meeting in person"]
-
-
-def _missing_bridging(fold: Fold, at: int, day: Day) -> list[str]:
-    policy, gap = fold.policy, fold.gap
-    needs = ["one more meeting" if fold.posts else "two meetings"]
-    if not fold.face_posts:
-        needs.append("one of your meetings in person")
-    if gap is not None:
-        covered = gap.coverage(at)
-        if covered < policy.bridging_coverage:
-            needs.append(
-                f"more conversation before it (the time since {day(gap.begins_at)} is covered to "
-                f"{covered:.0%}, of {policy.bridging_coverage:.0%})"
-            )
-        if not gap.two_way:
-            needs.append("an exchange both ways before it")
-    if fold.reciprocity() < policy.bridging_reciprocity:
-        needs.append("both sides to speak: it is one-sided")
-    return needs
-
-
-def _missing_deepening(fold: Fold, at: int, day: Day) -> list[str]:
-    policy = fold.policy
-    needs = []
-    short = policy.deepening_posts - fold.posts
-    if short > 0:
-        needs.append("one more meeting" if short == 1 else f"{short} more meetings")
-    horizon = at - policy.spans.deepening_ideas_within
-    for side, whose in ((fold.ideas_theirs, "them"), (fold.ideas_ours, "you")):
-        lacking = policy.deepening_ideas - sum(1 for idea in side if idea[0] > horizon)
-        if lacking > 0:
-            needs.append(f"{_number(lacking)} more {'idea' if lacking == 1 else 'ideas'} from {whose}")
-    lacking = policy.deepening_people - stages.active(fold.people, at - policy.spans.deepening_people_within)
-    if lacking > 0:
-        needs.append(f"{_number(lacking)} more of their people in touch")
-    gaps = list(fold.closed)[-policy.deepening_gaps :]
-    thin = sum(1 for gap in gaps if gap.coverage(at) < policy.bridging_coverage)
-    if thin or len(gaps) < policy.deepening_gaps:
-        needs.append(f"{_number(policy.deepening_gaps)} gaps in a row bridged to half")
-    return needs or ["the next exchange"]
-
-
-def _missing_symbiosis(fold: Fold, at: int, day: Day) -> list[str]:
-    policy = fold.policy
-    needs = []
-    proof = stages.last_proof(fold)
-    if proof is None or proof[0] <= at - policy.spans.symbiosis_within:
-        needs.append("a joint project that succeeds, or a recommendation")
-    horizon = at - policy.spans.symbiosis_people_within
-    for people, enough, whose in (
-        (fold.people, policy.symbiosis_people, "their people"),
-        (fold.colleagues, policy.symbiosis_colleagues, "your colleagues"),
-    ):
-        lacking = enough - stages.active(people, horizon)
-        if lacking > 0:
-            needs.append(f"{_number(lacking)} more of {whose} in touch")
-    return needs or ["the next exchange"]
-
-
-_MISSING = {
-    HELPED: _missing_helped,
-    CONVERSING: _missing_conversing,
-    MET: _missing_met,
-    BRIDGING: _missing_bridging,
-    DEEPENING: _missing_deepening,
-    SYMBIOSIS: _missing_symbiosis,
-}
+def _accepted_for(fold: Fold, events: Sequence[str]) -> int | None:
+    return next((plan.starts_at for plan in fold.accepted.values() if plan.event_id in events), None)
 
 
 # ---------------------------------------------------------------------- the sentence
 
 
-def sentence(
-    client: str,
-    standing: Standing,
-    explanation: Explanation,
-    events: Mapping[str, Fact],
-    day: Day,
-    *,
-    only_meetings: bool = False,
-) -> list[Part]:
+def sentence(client: str, standing: Standing, told: Explanation, events: Mapping[str, Fact], day: Day) -> list[Part]:
     """The parts of the sentence that says why `client` stands where it stands.
 
-    `events` holds the facts that the standing's `stage_because` names, by id; one that is missing is left out.
-    `only_meetings` adds that no conversation between the meetings is recorded.
+    `events` holds the facts that `told.events` names, by id; one that is missing is left out.
     """
+    causes = sorted((events[one] for one in dict.fromkeys(told.because) if one in events), key=lambda fact: fact.at)
     stage = STAGES[standing.stage].capitalize()
-    parts = [Part(f"{client} is {stage} since {day(standing.since)}")]
-    parts += _because(standing, events, day)
+    if standing.stage_rule in FALLS:
+        lost = standing.stage_rule.partition(".")[0].capitalize()
+        parts = [Part(f"{client} went from {lost} to {stage} on {day(standing.since)} because ")]
+        parts += _fall(standing.stage_rule, causes, told, day)
+    else:
+        parts = [Part(f"{client} is {stage} since {day(standing.since)}")]
+        parts += _entry(standing, causes, told, day)
     if standing.stage == ENDED:
-        return [*parts, Part("; reopened, it starts at Found.")]
-    if explanation.failing and explanation.falls_at is not None:
-        parts.append(Part(f"; it falls on {day(explanation.falls_at)} unless {explanation.mend}"))
-    elif explanation.keep:
-        parts.append(Part(f"; it stays while {explanation.keep}"))
-    if explanation.next_stage is not None:
-        parts.append(Part(f"; {explanation.next_stage.capitalize()} needs {_and(list(explanation.missing))}"))
+        return [*parts, Part("; it stays so until you reopen it.")]
+    parts += [Part(f"; {clause}") for clause in _clauses(stage, told, day)]
     parts.append(Part("."))
-    if only_meetings:
-        parts.append(Part(" No conversation between your meetings is recorded."))
+    parts += _health(standing, told, events, day)
+    if told.meetings:
+        which = "since your meeting" if told.meetings == 1 else "between your meetings"
+        parts.append(Part(f" No conversation {which} is recorded."))
     return parts
 
 
-def _because(standing: Standing, events: Mapping[str, Fact], day: Day) -> list[Part]:
-    named = [events[event_id] for event_id in standing.stage_because if event_id in events]
-    phrases = [Part(phrase(fact, day), fact.event_id) for fact in named]
-    reason = _RULES.get(standing.stage_rule)
-    if reason is None:
-        return [Part(" because "), *_joined(phrases)] if phrases else []
-    told = [Part(f" because {reason}")]
-    return [*told, Part(" (last: "), *_joined(phrases), Part(")")] if phrases else told
+def _entry(standing: Standing, causes: Sequence[Fact], told: Explanation, day: Day) -> list[Part]:
+    if not causes:
+        return []
+    lead = ENTRIES.get(standing.stage_rule, "")
+    if causes[-1].type == "relationship_reopened" and len(causes) > 1:
+        # What had been so before holds again: it is told after the reopening.
+        before = _listed(causes[:-1], standing, day)
+        return [Part(" because "), _named(causes[-1], standing, day), Part(" and "), *before]
+    parts = [Part(f" because {lead}"), *_listed(causes, standing, day)]
+    if standing.stage_rule == "met.by_video":
+        parts.append(Part(", which counts since it is remote-only"))
+    return parts
 
 
-def _joined(phrases: list[Part]) -> list[Part]:
-    joined: list[Part] = []
-    for number, part in enumerate(phrases):
-        if number:
-            joined.append(Part(" and " if number == len(phrases) - 1 else ", "))
-        joined.append(part)
-    return joined
+def _fall(rule: str, causes: Sequence[Fact], told: Explanation, day: Day) -> list[Part]:
+    """Why a stage was lost: the rule, and the last event that had supported it."""
+    words = FALLS[rule]
+    lead = words.lead.format(grace=f"{told.grace:g}", face="" if told.remote_only else " in person")
+    if not causes:
+        return [Part(lead)]
+    if rule.endswith(".gap_broken"):
+        named: list[Part] = []
+        for fact in causes:
+            named += [Part(" and " if named else ""), Part(day(fact.at), fact.event_id)]
+        return [Part(f"{lead} ("), *named[1:], Part(")")]
+    last = causes[-1]
+    return [Part(f"{lead} since "), Part(words.event.format(act=act(last), date=day(last.at)), last.event_id)]
 
 
-# Why a stage was fallen to: the rules that `stages.why_failing` names, by the stage that was lost.
-_RULES = {
-    "helped.no_two_way_contact": "you had not heard from each other for half a year",
-    "conversing.no_two_way_contact": "the conversation had stopped",
-    "met.no_meeting": "you had not met for a year",
-    **{
-        f"{stage}.{rule}": words
-        for stage in ("bridging", "deepening", "symbiosis")
-        for rule, words in (
-            ("gap_broken", "your last two meetings were not joined by conversation"),
-            ("no_meeting", "the next meeting did not come"),
-            ("conversation_broke", "the conversation since your last meeting broke off"),
-        )
-    },
-    "deepening.no_ideas": "no ideas had gone both ways for a year",
-    "symbiosis.no_project": "no joint project was left and none had succeeded for a year",
-}
-
-_THEIR_ACTS = {
-    "question_asked": "they asked a question",
-    "question_answered": "they answered a question of ours",
-    "answer_acknowledged": "they took up an answer",
-    "comment_posted": "they commented",
-    "reply_posted": "they replied",
-    "message_sent": "they wrote",
-    "idea_shared": "they shared an idea",
-    "idea_discussed": "they discussed an idea",
-    "idea_adopted": "they adopted an idea",
-    "idea_declined": "they declined an idea",
-    "introduction_made": "they introduced somebody",
-    "mention_made": "they mentioned us",
-    "content_shared": "they shared something of ours",
-    "connection_made": "they connected with us",
-    "reaction_added": "they reacted",
-    "advocacy_given": "they recommended us",
-}
-_OUR_ACTS = {
-    "question_asked": "we asked a question",
-    "question_answered": "we answered a question",
-    "answer_acknowledged": "we took up an answer",
-    "comment_posted": "we commented",
-    "reply_posted": "we replied",
-    "message_sent": "we wrote",
-    "idea_shared": "we shared an idea",
-    "idea_discussed": "we discussed an idea",
-    "idea_adopted": "we adopted an idea",
-    "idea_declined": "we declined an idea",
-    "introduction_made": "we introduced somebody",
-    "mention_made": "we mentioned them",
-    "content_shared": "we shared something of theirs",
-    "connection_made": "we connected with them",
-    "reaction_added": "we reacted",
-    "advocacy_given": "we recommended them",
-}
-_MUTUAL_ACTS = {
-    "call_held": "you spoke on the phone",
-    "idea_shared": "you shared an idea",
-    "idea_discussed": "you discussed an idea",
-    "idea_adopted": "you adopted an idea",
-    "introduction_made": "an introduction was made",
-}
-_OTHER_ACTS = {
-    "meeting_missed": "a meeting was missed",
-    "meeting_scheduled": "a meeting was planned",
-    "commitment_made": "a promise was made",
-    "commitment_kept": "a promise was kept",
-    "commitment_broken": "a promise was broken",
-    "project_started": "a joint project was started",
-    "project_succeeded": "a joint project succeeded",
-    "project_ended": "a joint project ended",
-    "client_registered": "it was registered",
-    "relationship_ended": "you said so",
-    "relationship_reopened": "it was reopened",
-}
+def _clauses(stage: str, told: Explanation, day: Day) -> list[str]:
+    """What keeps the stage, or lets it fall, and what the next one needs."""
+    clauses = []
+    if told.lacking is not None and told.falls_at is not None and told.falls_to is not None:
+        since, lack = told.lacking
+        ahead = f"falls to {told.falls_to.capitalize()} on {day(told.falls_at)}"
+        clauses.append(f"it has been short of {lack.what} since {day(since)} and, if nothing more happens, {ahead}")
+        saving = "that can no longer be mended in time"
+        if lack.mend is not None:
+            saving = f"saving it takes {lack.mend} before then"
+        clauses.append(saving)
+    elif told.keep:
+        clauses.append(f"it stays while {told.keep}")
+        if told.soon and told.falls_at is not None and told.falls_to is not None:
+            clauses.append(f"if nothing more happens, it falls to {told.falls_to.capitalize()} on {day(told.falls_at)}")
+    if told.next_stage is not None:
+        following, wanted = told.next_stage.capitalize(), listed(told.missing)
+        clauses.append(f"{wanted} would restore {following}" if told.restores else f"{following} needs {wanted}")
+    return clauses
 
 
-def phrase(fact: Fact, day: Day) -> str:
-    """One event in a few words, with its date: "you met in person on 3 Sep 2026"."""
-    return f"{act(fact)} on {day(fact.at)}"
+# ---------------------------------------------------------------------- events in a row
 
 
-def act(fact: Fact) -> str:
-    """One event in a few words, without its date."""
-    kind, direction = fact.type, fact.data.get("direction")
-    if kind == "meeting_held":
-        return "you met in person" if fact.data.get("mode") == "in_person" else "you met by video"
-    if direction == "inbound" and kind in _THEIR_ACTS:
-        return _THEIR_ACTS[kind]
-    if direction == "outbound" and kind in _OUR_ACTS:
-        return _OUR_ACTS[kind]
-    if kind in _MUTUAL_ACTS:
-        return _MUTUAL_ACTS[kind]
-    return _OTHER_ACTS.get(kind, kind.replace("_", " "))
+def _named(fact: Fact, standing: Standing, day: Day) -> Part:
+    return Part(f"{act(fact)} {_when(fact, standing, day)}", fact.event_id)
 
 
-def plain(parts: list[Part]) -> str:
+def _when(fact: Fact, standing: Standing, day: Day) -> str:
+    date = day(fact.at)
+    return "that day" if date == day(standing.since) else f"on {date}"
+
+
+def _listed(facts: Sequence[Fact], standing: Standing, day: Day) -> list[Part]:
+    """The facts in order of time, as one would say them: a date that several share once, and nothing twice."""
+    told: list[tuple[str, str, str]] = []  # act, when, event
+    for fact in facts:
+        what, when = act(fact), _when(fact, standing, day)
+        if not told or told[-1][:2] != (what, when):
+            told.append((what, when, fact.event_id))
+    parts: list[Part] = []
+    for place, (what, when, event_id) in enumerate(told):
+        if place:
+            parts.append(Part(" and " if place == len(told) - 1 else ", "))
+        same_day_follows = place + 1 < len(told) and told[place + 1][1] == when
+        words = what if not place or told[place - 1][0] != what else ""
+        again = " again" if place and what in [one for one, *_ in told[:place]] else ""
+        pieces = [words, again.strip(), "" if same_day_follows else when]
+        parts.append(Part(" ".join(piece for piece in pieces if piece), event_id))
+    return parts
+
+
+# ---------------------------------------------------------------------- health
+
+
+def _health(standing: Standing, told: Explanation, events: Mapping[str, Fact], day: Day) -> list[Part]:
+    """A sentence on a health that is not simply active, with what lifts it."""
+    words = HEALTHS.get(told.health_rule)
+    if words is None:
+        return []
+    lead = words.lead.format(health=standing.health, since=day(standing.health_since))
+    if not words.lift:
+        return [Part(f" {lead}.")]
+    named = next((events[one] for one in told.health_because if one in events), None)
+    if named is None:
+        return []
+    date = named.at if told.accepted_for is None else told.accepted_for
+    link = Part(words.event.format(act=act(named), date=day(date)), named.event_id)
+    return [Part(f" {lead}"), link, Part(f"{words.then}; {words.lift}.")]
+
+
+def plain(parts: Sequence[Part]) -> str:
     """The sentence as one string."""
     return "".join(part.text for part in parts)
-
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
-
-
-def _number(number: int) -> str:
-    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
-
-
-def _and(pieces: list[str]) -> str:
-    if len(pieces) < 2:
-        return "".join(pieces)
-    return f"{', '.join(pieces[:-1])} and {pieces[-1]}"
-
-
-HEALTH_WORDS = {
-    "health.no_contact_yet": "no contact yet",
-    "health.contact": "in contact",
-    "health.silence": "they have gone quiet",
-    "health.no_meeting": "the next meeting is overdue",
-    "health.question_missed": "a question of theirs was not answered in time",
-    "health.meeting_missed": "a meeting was missed and nothing has followed",
-    "health.commitment_broken": "a promise was broken and nothing has followed",
-    "health.dormant_silence": "silent for long",
-    "health.dormant_silence_limit": "silent for long",
-    "health.dormant_no_meeting": "no meeting for long",
-    "health.meeting_accepted": "silent for long, but a meeting is accepted",
-    "ended": "ended",
-}
-
-
-def rule_in_words(rule: str) -> str:
-    """What a period's `rule` means, in a few words for lists and reports."""
-    if rule in HEALTH_WORDS:
-        return HEALTH_WORDS[rule]
-    if rule in _RULES:
-        return _RULES[rule]
-    return _ENTRIES.get(rule, rule.replace("_", " ").replace(".", ": "))
-
-
-_ENTRIES = {
-    "found": "first heard of",
-    "helped.two_way_contact": "an exchange both ways",
-    "conversing.three_days": "a conversation that both keep up",
-    "met.in_person": "you met in person",
-    "met.by_video": "you met by video (a remote-only client)",
-    "bridging.gap_bridged": "two meetings joined by conversation",
-    "deepening.ideas_both_ways": "ideas from both sides",
-    "symbiosis.project": "a joint project succeeded",
-    "symbiosis.advocacy": "a recommendation was given",
-    "reopened": "reopened",
-}

@@ -111,7 +111,7 @@ def kept_until(fold: Fold, stage: int) -> int | None:
         return NEVER_HELD if fold.last_face is None else fold.last_face[0] + policy.spans.met_keep
     if stage < BRIDGING:
         return None
-    if fold.last_held is None or _latest_gap_broken(fold):
+    if fold.last_held is None or latest_gap_broken(fold):
         return NEVER_HELD
     limits = [meeting_due(fold)]
     if stage == DEEPENING:
@@ -137,7 +137,7 @@ def last_proof(fold: Fold) -> tuple[int, str] | None:
     return max(success, advocacy)
 
 
-def _latest_gap_broken(fold: Fold) -> bool:
+def latest_gap_broken(fold: Fold) -> bool:
     if not fold.closed:
         return False
     gap = fold.closed[-1]
@@ -300,7 +300,7 @@ def why_failing(fold: Fold, stage: int, at: int) -> tuple[str, Because]:
     if stage == MET:
         return "met.no_meeting", last(fold.last_face)
     name = STAGES[stage]
-    if _latest_gap_broken(fold):
+    if latest_gap_broken(fold):
         gap = fold.closed[-1]
         return f"{name}.gap_broken", tuple(e for e in (gap.closed_by, gap.opened_by) if e)
     if fold.last_held is not None and at >= meeting_due(fold):

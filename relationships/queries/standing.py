@@ -14,7 +14,6 @@ from typing import Any
 
 from accounts.roles import Principal
 from relationships import event_store, projections
-from relationships.domain import health
 from relationships.domain.contact import ACTS_REMEMBERED
 from relationships.domain.facts import Fact
 from relationships.domain.fold import Fold
@@ -71,11 +70,8 @@ def stage(
     standing = fold.standing_at(at)
     day = dates_in(principal.time_zone)
     told = explain(fold, standing, at, day)
-    rule, health_events = health.reason(fold, at, standing.health)
-    facts = facts_named(asked.scope.ledger_id, [*standing.stage_because, *health_events])
-    parts = sentence(
-        asked.client.name, standing, told, facts, day, only_meetings=bool(fold.posts) and not fold.sums.spoken
-    )
+    facts = facts_named(asked.scope.ledger_id, told.events)
+    parts = sentence(asked.client.name, standing, told, facts, day)
     return StageAnswer(
         client_id=str(asked.client.pk),
         stage=STAGES[standing.stage],
@@ -84,9 +80,9 @@ def stage(
         reached_at=from_us(standing.reached_at),
         health=standing.health,
         health_since=from_us(standing.health_since),
-        health_reason=rule_in_words(rule),
+        health_reason=rule_in_words(told.health_rule),
         because=because(standing.stage_because, facts, day),
-        health_because=because(health_events, facts, day),
+        health_because=because(told.health_because, facts, day),
         sentence=plain(parts),
         sentence_parts=tuple(SentencePart(text=part.text, event_id=part.event_id) for part in parts),
         keeps_until=_time(told.keeps_until),
