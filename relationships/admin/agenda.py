@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -99,7 +100,17 @@ class QuestionAdmin(Agenda):
                 row.append({"text": "Answer", "url": line["answer_url"]})
             rows.append(row)
         columns = ["Client", "Asked", "Whom", "Answer", *([""] if may_write and waits else [])]
-        return _table(request, "Questions", view, QUESTION_VIEWS, columns, rows, found, "No questions here.")
+        says = _answering(request, now)
+        return _table(request, "Questions", view, QUESTION_VIEWS, columns, rows, found, "No questions here.", says=says)
+
+
+def _answering(request: HttpRequest, now: datetime) -> str:
+    """How the questions of the last 90 days were answered."""
+    try:
+        told = words.answering(queries.question_statistics(principal_of(request), now=now).total)
+    except queries.NotFound:
+        return ""
+    return f"Asked within 90 days: {told}" if told else ""
 
 
 def _view(request: HttpRequest, views: dict[str, str]) -> str:
@@ -125,6 +136,8 @@ def _table(
     rows: Sequence[Any],
     found: Any,
     empty: str,
+    *,
+    says: str = "",
 ) -> HttpResponse:
     def turn(cursor: str | None) -> str | None:
         return f"?{urlencode({'view': view, 'cursor': cursor})}" if cursor else None
@@ -133,6 +146,7 @@ def _table(
         request,
         "table.html",
         title,
+        says=says,
         tabs=[{"word": word, "url": f"?view={key}", "here": key == view} for key, word in views.items()],
         columns=columns,
         rows=rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from relationships.admin.home import meeting_line, question_line
 from relationships.admin.screens import act_url, client_url, page, the_clock
 from relationships.domain.events import EVENT_TYPES
 from relationships.queries.rows import (
+    Carrier,
     ClientRow,
     ContactRow,
     EventRow,
@@ -81,7 +82,7 @@ def show(request: HttpRequest, client_id: uuid.UUID) -> HttpResponse:
         contacts=_contacts(contacts),
         quick=_quick(user_of(request), client, contacts, people, events.rows) if may_write else None,
         urls={name: act_url(name, ref) for name in ("exchange", "held", "plan")},
-        **_standing(principal, ref, stand, meetings, whole=request.GET.get("terms") == "all"),
+        **_standing(principal, ref, stand, meetings, _names(contacts, people), whole=request.GET.get("terms") == "all"),
         actions=_actions(request, principal, ref, stand, may_write=may_write),
         **_knowing(principal, ref, stand),
         **_open(principal, ref, stand, meetings, may_write=may_write),
@@ -103,8 +104,20 @@ def _stand(request: HttpRequest, principal: Principal) -> Stand:
     return Stand(as_of, now, True, as_of if "as_known" in request.GET and as_of < now else None)
 
 
+def _names(contacts: Sequence[ContactRow], people: Sequence[PersonRow]) -> dict[str, str]:
+    """Who is who on both sides. Who may not read names sees pseudonyms."""
+    theirs = {one.id: one.name or f"Contact {one.id[-4:]}" for one in contacts}
+    return theirs | {one.id: one.name or one.email or one.id for one in people}
+
+
 def _standing(
-    principal: Principal, ref: str, stand: Stand, meetings: Sequence[MeetingRow], *, whole: bool
+    principal: Principal,
+    ref: str,
+    stand: Stand,
+    meetings: Sequence[MeetingRow],
+    names: Mapping[str, str],
+    *,
+    whole: bool,
 ) -> dict[str, Any]:
     """Stage, sentence, timeline, strength and gaps; empty where nothing had happened by then."""
     asked = stand.asked()
@@ -138,7 +151,7 @@ def _standing(
             for period in timeline.data
         ],
         "strength": _strength(ref, strength, whole=whole),
-        "gaps": [_gap(gap) for gap in gaps.data[:GAPS]],
+        "gaps": [_gap(ref, gap, names) for gap in gaps.data[:GAPS]],
     }
 
 
@@ -175,15 +188,36 @@ def _strength(ref: str, answer: StrengthAnswer, *, whole: bool) -> dict[str, Any
     }
 
 
-def _gap(gap: GapRow) -> dict[str, Any]:
+def _gap(ref: str, gap: GapRow, names: Mapping[str, str]) -> dict[str, Any]:
+    """A gap with what bridges it, the newest act first."""
+
+    def carriers(side: Sequence[Carrier]) -> str:
+        return words.listed([f"{names[one.id]} ({one.acts})" for one in side if one.id in names])
+
     return {
         "begins_at": gap.begins_at,
         "ends_at": gap.ends_at,
         "days": gap.days,
         "percent": round(100 * gap.coverage),
         "state": gap.state,
-        "longest_silence_days": gap.longest_silence_days,
+        "facts": words.gap_facts(gap),
+        "carried": [
+            f"{told} of {whose}"
+            for whose, told in (("yours", carriers(gap.carried_ours)), ("theirs", carriers(gap.carried_theirs)))
+            if told
+        ],
         "ground_laid": gap.ground_laid,
+        "ground_since": gap.ground_since,
+        "ground_until": gap.ground_until,
+        "acts": [
+            {
+                "url": client_url(ref, act.event_id),
+                "what": words.sentence_case(act.phrase),
+                "who": words.listed([names[one] for one in (*act.our_people, *act.contacts) if one in names]),
+                "brand": act.our_account == "brand",
+            }
+            for act in reversed(gap.acts)
+        ],
     }
 
 
@@ -192,11 +226,12 @@ def _open(
 ) -> dict[str, Any]:
     """What waits: questions without an answer and meetings that are planned. Only the present has such."""
     if stand.elsewhen:
-        return {"questions": [], "planned": [], "next_meeting": None}
+        return {"questions": [], "answering": "", "planned": [], "next_meeting": None}
     questions = queries.questions(principal, now=stand.now, client=ref).rows
     planned = [meeting_line(one, stand.now) for one in reversed(meetings) if one.status == "planned"]
     return {
         "questions": [question_line(one, stand.now, may_write=may_write) for one in questions],
+        "answering": words.answering(queries.question_statistics(principal, now=stand.now, client=ref).total),
         "planned": planned,
         "next_meeting": next((one for one in planned if one["at"] > stand.now), None),
     }

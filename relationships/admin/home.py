@@ -176,5 +176,7 @@ def question_line(question: QuestionRow, now: datetime, *, may_write: bool) -> d
         "url": client_url(question.client_id, question.event_id),
         "asked_at": question.asked_at,
         "due": words.due(question, now),
+        "state": question.state,
+        "public": not question.of_us,
         "answer_url": answer if may_write else None,
     }

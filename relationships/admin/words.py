@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from relationships.domain.judgement import STAGES
+from relationships.queries.rows import Answering, GapRow
 
 OUTCOMES = {"decision": "decision", "next_step": "next step", "information": "information", "none": "none"}
 MODES = {"in_person": "in person", "video": "by video"}
@@ -218,6 +219,47 @@ def due(question: Any, now: datetime) -> str:
     if question.state == "overdue":
         return f"was due {distance(question.target_at, now)}"
     return {"missed": "missed: it cools the relationship", "lapsed": "lapsed", "answered": "answered"}[question.state]
+
+
+def answering(told: Answering) -> str:
+    """How soon questions are answered, in a line; empty where none was asked and none is open."""
+    if not told.asked and not told.open:
+        return ""
+    said = [f"{told.answered} of {told.asked} answered"]
+    if told.median_hours is not None and told.p90_hours is not None:
+        said.append(f"half within {_hours(told.median_hours)}, nine of ten within {_hours(told.p90_hours)}")
+    if told.share_in_time is not None:
+        said.append(f"{told.share_in_time:.0%} in time")
+    if told.open:
+        overdue = f", {told.overdue} of them overdue" if told.overdue else ""
+        said.append(f"{told.open} open{overdue} (debt {told.debt:.1f})")
+    return f"{'; '.join(said)}."
+
+
+def _hours(hours: float) -> str:
+    if hours < 1:
+        return f"{max(1, round(60 * hours))} min"
+    if hours < 10:
+        return f"{hours:.1f} h"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def gap_facts(gap: GapRow) -> list[str]:
+    """What stands beside the coverage of a gap, a line each."""
+    silence = f"longest silence {gap.longest_silence_days:.0f} days"
+    if gap.longest_silence_rhythms is not None:
+        silence += f", {gap.longest_silence_rhythms:.1f} × the usual"
+    lines = [silence]
+    if gap.two_way_share is not None:
+        exchanges = "exchange" if gap.exchanges == 1 else "exchanges"
+        lines.append(f"{gap.exchanges} {exchanges}, {gap.two_way_share:.0%} both ways")
+    if gap.ideas_ours or gap.ideas_theirs:
+        lines.append(f"ideas: {gap.ideas_ours} of yours, {gap.ideas_theirs} of theirs")
+    if gap.through_brand:
+        lines.append(f"{gap.through_brand} of {gap.through_brand + gap.through_personal} through the brand's account")
+    if gap.open_questions:
+        lines.append(f"{gap.open_questions} open question{'' if gap.open_questions == 1 else 's'}")
+    return lines
 
 
 def when(moment: datetime, precision: str, zone: str) -> str:

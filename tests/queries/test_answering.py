@@ -48,7 +48,8 @@ def test_times_and_shares(cast: Cast, bakery: ClientRow) -> None:
     total = told.total
     assert (total.asked, total.answered, total.due, total.in_time) == (6, 5, 6, 4)
     assert total.share_in_time == pytest.approx(4 / 6)
-    assert (total.median_hours, total.p90_hours) == (3, pytest.approx(4 + 0.6 * 92))
+    assert total.median_hours == 3
+    assert total.p90_hours == pytest.approx(4 + 0.6 * 92)
     assert total.median_working_days == pytest.approx(3 / 24)
     assert (total.open, total.overdue, total.missed, total.debt) == (1, 1, 1, 1.0)
 
@@ -147,7 +148,7 @@ def test_an_answer_is_matched_by_event_id_external_id_or_thread(cast: Cast, name
     asked = cast.record(
         client, "question_asked", MONDAY, source="desk", external_id="T-1", channel="email", thread="offer"
     )
-    how = {
+    how: dict[str, Any] = {
         "event": {"in_reply_to": asked.event.event_id},
         "external": {"in_reply_to": "T-1"},
         "thread": {"thread": "offer"},

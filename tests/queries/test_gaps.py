@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from accounts.roles import Role
-from relationships import commands, projections, queries
-from relationships.models.projections import ClientState
+from relationships import commands, queries
 from relationships.queries import ClientRow, Invalid
 from tests.commands.cast import DAY, NOW, Cast, assemble
 
 pytestmark = pytest.mark.django_db
 
-EMAIL = {"channel": "email", "contacts": ["ann@brightwater.example"], "our_people": ["max@acme.example"]}
+EMAIL: dict[str, Any] = {
+    "channel": "email",
+    "contacts": ["ann@brightwater.example"],
+    "our_people": ["max@acme.example"],
+}
 
 
 @pytest.fixture
@@ -153,18 +156,6 @@ def test_as_many_queries_for_many_gaps_as_for_one(
     with django_assert_max_num_queries(20) as many:
         assert len(queries.all_gaps(cast.system, now=NOW).rows) == 14
     assert len(many) == len(one)
-
-
-def test_read_tables_of_an_older_release_are_worked_out_anew(cast: Cast, bridged: ClientRow) -> None:
-    """What the migration leaves: no saved fold and version 0, and nothing settled."""
-    before = queries.all_gaps(cast.system, now=NOW).rows
-    ClientState.objects.update(projected_version=0, fold=None)
-    generation = projections.live(cast.ledger_id)
-    assert generation is not None
-    generation.settled_position = 0
-    generation.save(update_fields=["settled_position"])
-    assert projections.sweep(NOW) == 1
-    assert queries.all_gaps(cast.system, now=NOW).rows == before
 
 
 def test_a_retracted_act_covers_nothing(cast: Cast, bridged: ClientRow) -> None:
