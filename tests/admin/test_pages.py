@@ -159,7 +159,7 @@ def test_in_the_future_the_client_has_faded(house: House, signed_in: SignIn) -> 
     text = signed_in(house.mia).get(client_url(house.brightwater.id, "?as_of=2031-05-05")).content.decode()
 
     assert "You stand on" in text
-    assert "Brightwater Foods is Found" in text
+    assert "Brightwater Foods went from Met to Found on" in text
     assert "Log exchange" not in text
 
 
