@@ -64,13 +64,13 @@ def take_spoken(fold: Fold, fact: Fact) -> None:
     if gap is not None:
         gap.spoken += 1
         gap.two_way += two_way
+        if two_way:
+            gap.last_two_way_at = at
     if two_way or theirs:
         contact.note_contact(fold, fact)
-        if gap is not None:
-            gap.last_exchange_at = at
     if covers:
         contact.cover(fold, fact, fold.window // 2 if brand else fold.window)
-    if gap is not None and (covers or theirs):
+    if gap is not None and covers:
         gaps.lay(gap, laid, at, policy)
     if kind == "call_held":
         questions.close_all(fold, fact)

@@ -1,20 +1,15 @@
 """What bridges a gap: who carries it, and whether the ground for the next meeting is laid.
 
-The ground is laid while coverage is enough and an exchange in which the client took part is recent; our own message
-that nobody answered lays nothing, and neither does the last meeting itself. Source: `model.md` §6.
+The ground is laid while coverage is enough and an exchange both ways is recent: a message that nobody has answered
+lays nothing, and neither does the last meeting itself. Source: `model.md` §6.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from .coverage import falls_below, rises_to
 from .facts import Fact
 from .judgement import Gap
 from .policy import Policy
-
-if TYPE_CHECKING:
-    from .fold import Fold
 
 Ground = tuple[int, int]  # from, included, to, excluded
 
@@ -50,7 +45,7 @@ def ground_laid(gap: Gap | None, at: int, policy: Policy) -> bool:
 def lay(gap: Gap, before: Ground | None, at: int, policy: Policy) -> None:
     """Notes from when on the ground is laid, after an act at `at`; `before` is what `ground` said ahead of it."""
     threshold = policy.ground_laid_coverage
-    if gap.last_exchange_at is None:
+    if gap.last_two_way_at is None:
         gap.laid_from = None
     elif gap.coverage(at) >= threshold:
         lasted = before is not None and before[0] <= at <= before[1]
@@ -63,9 +58,9 @@ def lay(gap: Gap, before: Ground | None, at: int, policy: Policy) -> None:
 
 
 def _lasts_until(gap: Gap, policy: Policy) -> int:
-    assert gap.last_exchange_at is not None
+    assert gap.last_two_way_at is not None
     thin = falls_below(gap.covered, max(gap.begins_at, gap.covered_until), gap.begins_at, policy.ground_laid_coverage)
-    return min(int(gap.last_exchange_at + policy.spans.ground_laid_within), thin)
+    return min(int(gap.last_two_way_at + policy.spans.ground_laid_within), thin)
 
 
 def carry(gap: Gap, fact: Fact) -> None:
@@ -77,10 +72,3 @@ def carry(gap: Gap, fact: Fact) -> None:
         gap.through_brand += 1
     else:
         gap.through_personal += 1
-
-
-def latest_exchange(fold: Fold) -> int | None:
-    """The latest exchange in which the client took part, at the moment a gap opens: meetings apart."""
-    if fold.gap is not None:
-        return fold.gap.last_exchange_at
-    return None if fold.last_contact is None else fold.last_contact[0]  # before the first meeting all are exchanges

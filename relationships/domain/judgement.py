@@ -36,10 +36,10 @@ class Gap:
     events that cast the windows (the latest of each UTC day, at most fifty). For the open gap both are as of the
     latest event: `coverage` and `silence` answer for a later moment.
 
-    `last_exchange_at` is the latest exchange in which the client took part, before the gap or in it; `laid_from` the
-    moment from which the ground is laid (see `gaps`). `carried_ours`, `carried_theirs` count the covering exchanges
-    by person, `through_personal` and `through_brand` by the kind of our account. `rhythm` is ρ* as a closed gap
-    ended, 0 in the open one, where the fold's holds.
+    `last_two_way_at` is the latest exchange both ways, before the gap or in it; `laid_from` the moment from which the
+    ground is laid (see `gaps`). `carried_ours`, `carried_theirs` count the covering exchanges by person,
+    `through_personal` and `through_brand` by the kind of our account. `rhythm` is ρ* as a closed gap ended, 0 in the
+    open one, where the fold's holds.
     """
 
     begins_at: int
@@ -56,7 +56,7 @@ class Gap:
     longest_silence: int
     acts: list[str]
     last_act_day: int = -1
-    last_exchange_at: int | None = None
+    last_two_way_at: int | None = None
     laid_from: int | None = None
     carried_ours: dict[str, int] = field(default_factory=dict)
     carried_theirs: dict[str, int] = field(default_factory=dict)

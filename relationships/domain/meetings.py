@@ -125,7 +125,6 @@ def _new_post(fold: Fold, fact: Fact, day: int) -> None:
     at = fact.at
     covered = fold.cover.up_to(at)
     gap = fold.gap
-    talked = gaps.latest_exchange(fold)
     if gap is None:
         fold.post_prepared = _early_coverage(fold, at)
         fold.early_cover = []
@@ -147,7 +146,8 @@ def _new_post(fold: Fold, fact: Fact, day: int) -> None:
     fold.cover_at_gap = covered
     carried = fold.cover.total - covered
     fold.gap = Gap(at, None, fact.event_id, None, carried, fold.cover.until or at, 0, 0, 0, 0, at, 0, [])
-    fold.gap.last_exchange_at = talked
+    if fold.last_two_way_exchange is not None:
+        fold.gap.last_two_way_at = fold.last_two_way_exchange[0]
 
 
 def _early_coverage(fold: Fold, at: int) -> float:

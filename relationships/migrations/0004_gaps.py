@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="gap",
-            name="last_exchange_at",
+            name="last_two_way_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(

@@ -155,7 +155,7 @@ class Gap(Projected):
     last_contact_at = models.DateTimeField()
     longest_silence_us = models.BigIntegerField()
     acts = models.JSONField(default=list)
-    last_exchange_at = models.DateTimeField(null=True)
+    last_two_way_at = models.DateTimeField(null=True)
     laid_from = models.DateTimeField(null=True, help_text="Since when the ground for the next meeting is laid.")
     carried_ours = models.JSONField(default=dict, help_text="Covering exchanges by each of our people.")
     carried_theirs = models.JSONField(default=dict, help_text="Covering exchanges by each of theirs.")

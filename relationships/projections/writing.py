@@ -227,7 +227,7 @@ _KEY = "ledger_id, generation_id, client_id"
 _PERIOD = f"{_KEY}, stage, health, begins_at, ends_at, stage_since, rule, because, falls, fades"
 _GAP = (
     f"{_KEY}, begins_at, ends_at, opened_by, closed_by, covered_us, covered_until, spoken, two_way, ideas_ours,"
-    " ideas_theirs, last_contact_at, longest_silence_us, acts, last_exchange_at, laid_from, carried_ours,"
+    " ideas_theirs, last_contact_at, longest_silence_us, acts, last_two_way_at, laid_from, carried_ours,"
     " carried_theirs, through_personal, through_brand, rhythm_us"
 )
 _QUESTION = (
@@ -311,7 +311,7 @@ def _gaps(key: Key, one: Worked) -> Iterator[Row]:
             from_us(gap.last_contact_at),
             gap.longest_silence,
             _json(gap.acts),
-            _moment(gap.last_exchange_at),
+            _moment(gap.last_two_way_at),
             _moment(gap.laid_from),
             _json(gap.carried_ours),
             _json(gap.carried_theirs),

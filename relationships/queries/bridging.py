@@ -112,7 +112,7 @@ def stored_gap(row: projections.Gap) -> Gap:
         last_contact_at=to_us(row.last_contact_at),
         longest_silence=row.longest_silence_us,
         acts=list(row.acts),
-        last_exchange_at=None if row.last_exchange_at is None else to_us(row.last_exchange_at),
+        last_two_way_at=None if row.last_two_way_at is None else to_us(row.last_two_way_at),
         laid_from=None if row.laid_from is None else to_us(row.laid_from),
         carried_ours=row.carried_ours,
         carried_theirs=row.carried_theirs,

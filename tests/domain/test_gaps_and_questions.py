@@ -251,13 +251,12 @@ def test_the_ground_is_laid_while_coverage_is_enough_and_an_exchange_is_recent()
     assert not ground_laid(fold.gap, instant(31), fold.policy)
 
 
-def test_a_meeting_and_a_message_of_ours_lay_no_ground() -> None:
-    fold = Story().at(0).meet().at(5).we().fold()
+@pytest.mark.parametrize("story", [Story().at(0).meet().at(5).we(), Story().at(0).meet().at(5).they()])
+def test_a_meeting_and_a_message_that_nobody_answered_lay_no_ground(story: Story) -> None:
+    fold = story.fold()
     assert fold.gap is not None
     assert ground(fold.gap, fold.policy) is None
-    fold = Story().at(0).meet().at(5).they().fold()  # a word from them does
-    assert fold.gap is not None
-    assert ground(fold.gap, fold.policy) == (instant(5), instant(26))
+    assert not ground_laid(fold.gap, instant(6), fold.policy)
 
 
 def test_an_exchange_just_before_the_meeting_counts_as_recent() -> None:

@@ -71,7 +71,7 @@ def test_a_gap_names_its_acts_its_carriers_and_the_ground(cast: Cast, bridged: C
     assert (open_gap.through_personal, open_gap.through_brand) == (2, 1)
     assert (open_gap.open_questions, closed.open_questions) == (1, 0)
     assert open_gap.ground_laid
-    assert open_gap.ground_until == NOW - DAY + 21 * DAY  # the question of yesterday is an exchange of theirs
+    assert open_gap.ground_until == NOW - 10 * DAY + DAY / 24 + 21 * DAY  # their question of yesterday lays none yet
     # Contacts on seven days by then, 5 intervals: the median is 15 days.
     assert open_gap.longest_silence_rhythms == pytest.approx(open_gap.longest_silence_days / 15)
     # The closed one: coverage enough, but the last word lies 25 days back.
