@@ -60,8 +60,10 @@ def take_spoken(fold: Fold, fact: Fact) -> None:
         fold.last_two_way_exchange = (at, fact.event_id)
     covers = two_way or ((kind == "idea_discussed" or kind == "call_held") and not brand)
     gap = fold.gap
-    laid = None if gap is None else gaps.ground(gap, policy)
+    laid, changes = None, False
     if gap is not None:
+        changes = covers and not gaps.goes_on(gap, at, policy)
+        laid = gaps.ground(gap, policy) if changes else None
         gap.spoken += 1
         gap.two_way += two_way
         if two_way:
@@ -70,7 +72,7 @@ def take_spoken(fold: Fold, fact: Fact) -> None:
         contact.note_contact(fold, fact)
     if covers:
         contact.cover(fold, fact, fold.window // 2 if brand else fold.window)
-    if gap is not None and covers:
+    if gap is not None and changes:
         gaps.lay(gap, laid, at, policy)
     if kind == "call_held":
         questions.close_all(fold, fact)

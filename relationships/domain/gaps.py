@@ -42,6 +42,17 @@ def ground_laid(gap: Gap | None, at: int, policy: Policy) -> bool:
     return laid[0] <= at < laid[1]
 
 
+def goes_on(gap: Gap, at: int, policy: Policy) -> bool:
+    """Whether the ground is laid and an act at `at` only prolongs it: so it is with most, and it is told at once.
+
+    In covered time the share that is covered only grows.
+    """
+    since, latest = gap.laid_from, gap.last_two_way_at
+    if since is None or latest is None:
+        return False
+    return since <= at < gap.covered_until and bool(at <= latest + policy.spans.ground_laid_within)
+
+
 def lay(gap: Gap, before: Ground | None, at: int, policy: Policy) -> None:
     """Notes from when on the ground is laid, after an act at `at`; `before` is what `ground` said ahead of it."""
     threshold = policy.ground_laid_coverage
