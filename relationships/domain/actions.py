@@ -15,6 +15,7 @@ from typing import Any
 
 from .balance import balances
 from .fold import Fold
+from .gaps import ground
 from .judgement import BRIDGING, ENDED, FOUND, MET, STAGES, Meeting, Period
 from .saved import remembered_plans
 from .spans import FOREVER, Stretch, without
@@ -85,6 +86,11 @@ class Outlook:
         if self.standing.health == "dormant":
             return self.standing.health_since
         return next((p.begins_at for p in self._ahead if p.health == "dormant"), FOREVER)
+
+    @cached_property
+    def ground(self) -> Stretch | None:
+        """From when to when it is a good moment to propose a meeting; None when neither now nor later."""
+        return None if self.fold.gap is None else ground(self.fold.gap, self.policy)
 
     @cached_property
     def plans(self) -> list[Meeting]:
@@ -199,14 +205,14 @@ def _brief(o: Outlook) -> Iterator[Found]:
 
 def _propose(o: Outlook) -> Iterator[Found]:
     """6: it is time to meet again, and the ground is laid."""
-    due, laid = _due_to_meet(o), ground_laid(o.fold)
+    due, laid = _due_to_meet(o), o.ground
     if due is not None and laid is not None:
         yield _to_meet(o, max(due[0], laid[0]), min(due[1], laid[1]))
 
 
 def _talk_first(o: Outlook) -> Iterator[Found]:
     """7: the same, and the ground is not laid."""
-    due, laid = _due_to_meet(o), ground_laid(o.fold)
+    due, laid = _due_to_meet(o), o.ground
     if due is not None:
         for since, until in without(due, [laid] if laid else []):
             yield _to_meet(o, since, until)
@@ -226,21 +232,6 @@ def _to_meet(o: Outlook, since: int, until: int) -> Found:
     latest = o.fold.last_two_way_exchange
     dry = {"dry_from": latest[0] + o.policy.spans.ground_laid_within} if latest and latest[0] > held else {}
     return event, since, until, [event, *_topic_event(o)], {"at": held, **dry, **_topic(o)}
-
-
-def ground_laid(fold: Fold) -> Stretch | None:
-    """From when to when it is a good moment to propose a meeting: coverage ≥ 0.5 and an exchange of late (§6).
-
-    None when neither now nor later. Only after the fold's latest event.
-    """
-    gap, latest, at = fold.gap, fold.last_two_way_exchange, fold.at
-    if gap is None or latest is None or at is None:
-        return None
-    stretch = gap.share_at_least(fold.policy.ground_laid_coverage, at)
-    if stretch is None:
-        return None
-    until = min(stretch[1], latest[0] + fold.policy.spans.ground_laid_within)
-    return (stretch[0], until) if stretch[0] < until else None
 
 
 def _topic(o: Outlook) -> dict[str, Any]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .coverage import falls_below, rises_to
-
 STAGES = ("found", "helped", "conversing", "met", "bridging", "deepening", "symbiosis", "ended")
 FOUND, HELPED, CONVERSING, MET, BRIDGING, DEEPENING, SYMBIOSIS, ENDED = range(8)
 
@@ -70,18 +68,6 @@ class Gap:
         if end <= self.begins_at:
             return 1.0
         return (self.covered - max(0, self.covered_until - end)) / (end - self.begins_at)
-
-    def share_at_least(self, threshold: float, at: int) -> tuple[int, int] | None:
-        """From when to when, not before `at`, the open gap is covered so far if nothing more happens.
-
-        None when it is not, and will not be. `at` is not before the latest event.
-        """
-        begins = at
-        if at < self.covered_until and threshold < 1:
-            uncovered = self.covered_until - self.begins_at - self.covered
-            begins = rises_to(uncovered, at, self.begins_at, threshold)
-        ends = falls_below(self.covered, at, self.begins_at, threshold)
-        return (begins, ends) if begins < ends else None
 
     def silence(self, instant: int) -> int:
         """The longest time without a contact, in microseconds, counting the silence that lasts at the end."""

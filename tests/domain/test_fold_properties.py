@@ -11,10 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relationships.domain.actions import actions
-from relationships.domain.actions import ground_laid as actions_ground_laid
 from relationships.domain.facts import Fact, effective
 from relationships.domain.fold import Fold, timeline
-from relationships.domain.gaps import ground
 from relationships.domain.history import NeedsHistory
 from relationships.domain.instants import DAY, HOUR
 from relationships.domain.policy import DEFAULT_POLICY, Policy
@@ -189,17 +187,6 @@ def test_going_on_from_saved_state_gives_what_folding_from_nothing_gives(facts: 
         assert json.dumps(going_on[name]) == json.dumps(at_once[name]), name
     assert actions(resumed, fresh) == actions(whole, told)
     assert [tie[:2] for tie in resumed.ties(moment)] == [tie[:2] for tie in whole.ties(moment)]
-
-
-@given(histories())
-@settings(max_examples=60, deadline=None)
-def test_actions_and_gaps_agree_when_the_ground_is_laid(facts: list[Fact]) -> None:
-    fold = Fold(DEFAULT_POLICY)
-    fold.take(effective(facts))
-    laid = None if fold.gap is None else ground(fold.gap, fold.policy)
-    # A span that is over by the latest event is none for who asks what to do now.
-    ahead = None if laid is None or laid[1] <= (fold.at or 0) else (max(laid[0], fold.at or 0), laid[1])
-    assert actions_ground_laid(fold) == ahead
 
 
 @given(histories())
