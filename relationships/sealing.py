@@ -70,8 +70,11 @@ class Key:
 def subject_of(stream_id: str, data: Mapping[str, Any]) -> str:
     """Whose text an event holds: the contact it is about, else the first one named, else the client.
 
-    `data` is clean and resolved. A correction holds the text of whom its new data names.
+    `data` is clean and resolved. A correction holds the text of whom its new data names. What a `person_erased` says
+    is not that person's: it is the client's.
     """
+    if "handle_macs" in data:
+        return stream_id
     if contact := data.get("contact_id"):
         return str(contact)
     if contacts := data.get("contacts"):
@@ -135,6 +138,24 @@ def open_parts(ledger_id: int, event_ids: Iterable[str]) -> dict[str, dict[str, 
     return opened
 
 
+def parts_of(ledger_id: int, subject_id: str) -> list[str]:
+    """The ids of the events whose personal fields are sealed under a subject's key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT p.event_id::text FROM relationships_sealedpart p JOIN relationships_personkey k ON k.id = p.key_id
+             WHERE k.ledger_id = %s AND k.subject = %s
+            """,
+            [ledger_id, subject_id],
+        )
+        return [event_id for (event_id,) in cursor.fetchall()]
+
+
+def has_key(ledger_id: int, subject_id: str) -> bool:
+    """Whether anything could be sealed or opened for a subject: its key stands and is not destroyed."""
+    return _load(ledger_id, [subject_id]).get(subject_id) is not None
+
+
 def erase(ledger_id: int, subject_id: str, *, now: datetime) -> int:
     """Destroys a subject's key and deletes what was sealed under it; returns how many parts that were.
 
@@ -162,6 +183,30 @@ def erase(ledger_id: int, subject_id: str, *, now: datetime) -> int:
         deleted = cursor.rowcount
     forget(ledger_id, [subject_id])
     return deleted
+
+
+def handle_mac(ledger_id: int, platform: str, handle: str) -> str:
+    """A keyed digest of a handle in its normal form, in hexadecimal: it tells an erased address when it comes again.
+
+    Without `settings.MASTER_KEY` nobody can try addresses against it.
+    """
+    key = hmac.digest(settings.MASTER_KEY, b"relationships: handles of the erased", "sha256")
+    return hmac.digest(key, f"{ledger_id} {platform} {handle}".encode(), "sha256").hex()
+
+
+def seal_answer(row_id: str, plain: bytes) -> bytes:
+    """Encrypts an answer that is kept for a repeated request (`IdempotencyKey.answer`), bound to its row."""
+    nonce = os.urandom(_NONCE)
+    return nonce + _answer_cipher().encrypt(nonce, plain, row_id.encode())
+
+
+def open_answer(row_id: str, sealed: bytes) -> bytes:
+    """What `seal_answer` was given."""
+    return _answer_cipher().decrypt(sealed[:_NONCE], sealed[_NONCE:], row_id.encode())
+
+
+def _answer_cipher() -> AESGCM:
+    return AESGCM(hmac.digest(settings.MASTER_KEY, b"relationships: idempotent answers", "sha256"))
 
 
 # (ledger, subject) → key. Others' erasures are noticed when an append locks the key: see append.sql.

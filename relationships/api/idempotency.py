@@ -6,28 +6,25 @@
 3. Whoever comes with the same key and the same request gets that answer; with another request, a refusal.
 
 What the caller has to mend or may simply send again (400, 401, 403, 429, 5xx) is not kept. Answers may hold personal
-text: they are encrypted under a key derived from `settings.MASTER_KEY` and gone after 24 hours.
+text: they are encrypted (`sealing.seal_answer`), lose it when the person is erased, and are gone after 24 hours.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import hmac
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from relationships import sealing
 from relationships.domain.fields import FieldError
 from relationships.domain.ids import uuid7
 from relationships.domain.instants import to_us
@@ -41,7 +38,6 @@ KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 _KEPT_HEADERS = ("Location", "ETag")
 _NOT_KEPT = frozenset({400, 401, 403, 429})
-_NONCE = 12
 
 View = Callable[..., Response]
 
@@ -172,15 +168,10 @@ def _release(taken: str) -> None:
     IdempotencyKey.objects.filter(pk=taken, status__isnull=True).delete()
 
 
-def _cipher() -> AESGCM:
-    return AESGCM(hmac.digest(settings.MASTER_KEY, b"relationships: idempotent answers", "sha256"))
-
-
 def _sealed(row_id: str, type: str | None, headers: Mapping[str, str], body: Any) -> bytes:
-    nonce = os.urandom(_NONCE)
-    return nonce + _cipher().encrypt(nonce, to_json([type, headers, body]), row_id.encode())
+    return sealing.seal_answer(row_id, to_json([type, headers, body]))
 
 
 def _opened(row_id: str, sealed: bytes) -> tuple[str | None, dict[str, str], Any]:
-    type, headers, body = orjson.loads(_cipher().decrypt(sealed[:_NONCE], sealed[_NONCE:], row_id.encode()))
+    type, headers, body = orjson.loads(sealing.open_answer(row_id, sealed))
     return type, headers, body

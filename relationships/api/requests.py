@@ -134,6 +134,15 @@ CONTACT_IN = {
     "properties": CONTACT_FIELDS,
     "additionalProperties": False,
 }
+ERASE_FIELDS: dict[str, Any] = {
+    "reason": {
+        "type": ["string", "null"],
+        "minLength": 1,
+        "maxLength": 1000,
+        "description": "Why, without their name: it is kept.",
+    }
+}
+ERASE_IN = {"type": "object", "properties": ERASE_FIELDS, "additionalProperties": False}
 
 PUT_OFF = {
     "type": "object",

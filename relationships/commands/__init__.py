@@ -18,6 +18,7 @@ from .errors import (
     BatchRefused,
     ClientConflict,
     Conflict,
+    ContactConflict,
     Forbidden,
     Invalid,
     NotFound,
@@ -27,6 +28,7 @@ from .errors import (
 from .events import Result, correct_event, record_event, record_events, retract_event
 from .organisations import create_organisation
 from .people import link_logins
+from .persons import Destroyed, Erasure, erase_person
 from .suggestions import close_suggestions, note_shown, put_off
 
 __all__ = [
@@ -34,6 +36,9 @@ __all__ = [
     "ClientConflict",
     "ClientResult",
     "Conflict",
+    "ContactConflict",
+    "Destroyed",
+    "Erasure",
     "Forbidden",
     "Invalid",
     "NotFound",
@@ -45,6 +50,7 @@ __all__ = [
     "close_suggestions",
     "correct_event",
     "create_organisation",
+    "erase_person",
     "link_logins",
     "make_clients",
     "note_shown",

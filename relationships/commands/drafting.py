@@ -13,6 +13,7 @@ from relationships.domain.events import EVENT_TYPES, InvalidData, UnknownType, c
 from relationships.domain.fields import Errors, FieldError, Spec, check_text, parse_time, shown, unknown_field
 from relationships.event_store import Recorded
 from relationships.models.log import AHEAD, EARLIEST
+from relationships.sealing import subject_of
 
 from .errors import Forbidden, Invalid
 
@@ -84,7 +85,16 @@ def amended(data: Mapping[str, Any], fact: Recorded, *, now: datetime) -> dict[s
         changed["occurred_at"] = at.isoformat().replace("+00:00", "Z")
     if errors:
         raise Invalid(errors)
-    return changed
+    return _of_its_person(changed, fact)
+
+
+def _of_its_person(changed: dict[str, Any], fact: Recorded) -> dict[str, Any]:
+    """The reason of a correction goes with the person whose event it is, unless its new data names somebody."""
+    stated = {name: value for name, value in changed.items() if name != "contact_id"}
+    subject = subject_of(fact.stream_id, fact.data)
+    if subject == fact.stream_id or subject_of(fact.stream_id, stated) != fact.stream_id:
+        return stated
+    return {**stated, "contact_id": subject}
 
 
 def moment(value: Any, pointer: str, errors: Errors) -> datetime | None:

@@ -12,6 +12,7 @@ __all__ = [
     "BatchRefused",
     "ClientConflict",
     "Conflict",
+    "ContactConflict",
     "Forbidden",
     "Invalid",
     "NotFound",
@@ -43,6 +44,17 @@ class ClientConflict(Exception):
         self.client_id = client_id
         self.fields = fields
         super().__init__(f"that external id belongs to {client_id}, which differs in {', '.join(fields)}")
+
+
+class ContactConflict(Exception):
+    """A handle that somebody else at the client has: `contact_id`; `erased` when that person was erased."""
+
+    fields = ("handles",)
+
+    def __init__(self, contact_id: str, *, erased: bool) -> None:
+        self.contact_id = contact_id
+        what = "an erased person, of whom nothing may be kept" if erased else "another contact of this client"
+        super().__init__(f"that handle belongs to {contact_id}, {what}")
 
 
 class BatchRefused(Exception):

@@ -14,13 +14,14 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from accounts.models import User
+from relationships import sealing
 from relationships.domain.draft import Draft
 from relationships.domain.events import clean
 from relationships.domain.fields import Errors, FieldError, shown
 from relationships.domain.identity import normal_email, normal_handle
 from relationships.domain.ids import uuid7
 from relationships.domain.instants import to_us
-from relationships.models.roster import Colleague, Contact, ContactHandle
+from relationships.models.roster import Colleague, Contact, ContactHandle, ErasedHandle
 from relationships.queries.scope import as_id
 
 EMAIL = "email"
@@ -105,6 +106,20 @@ class People:
                 "contact__client_id", "platform", "handle", "contact_id"
             ):
                 self._contacts.setdefault((str(client_id), (platform, handle)), str(pk))
+            self._find_erased([pair for pair in by_handle if (pair[0], pair[1].key) not in self._contacts])
+
+    def _find_erased(self, unknown: list[tuple[str, Named]]) -> None:
+        """Whoever was erased at a client is known there by the digest of the handle, and stays without a name."""
+        keys = {sealing.handle_mac(self.ledger_id, *named.key): named.key for _, named in unknown}
+        if not keys:
+            return
+        erased = ErasedHandle.objects.filter(
+            ledger_id=self.ledger_id, mac__in=keys, contact__client_id__in={client_id for client_id, _ in unknown}
+        )
+        for client_id, mac, pk in erased.order_by("contact__added_at", "pk").values_list(
+            "contact__client_id", "mac", "contact_id"
+        ):
+            self._contacts.setdefault((str(client_id), keys[mac]), str(pk))
 
     def _find_colleagues(self) -> None:
         known = Colleague.objects.filter(ledger_id=self.ledger_id)

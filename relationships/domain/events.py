@@ -562,7 +562,7 @@ class TierChanged:
 class ContactDetails:
     contact_id: str | None = spec("id", "Which contact.", required=True)
     name: str | None = spec("text", "The person's name.", sealed=True)
-    role: str | None = spec("text", "What they do there.", most=120)
+    role: str | None = spec("text", "What they do there.", most=120, sealed=True)
     handles: list[dict[str, str]] | None = spec(
         "handles", "Accounts and addresses; an e-mail address has the platform `email`.", most=50, sealed=True
     )
@@ -650,6 +650,7 @@ class NoteAdded(WithPeople):
 @record
 class EventCorrected:
     event_id: str | None = spec("id", "The event, or its latest correction.", required=True)
+    contact_id: str | None = spec("id", "Whose event it is, filled in where `data` names nobody: the reason is theirs.")
     reason: str | None = spec("text", "Why it is corrected.", most=1000, required=True, sealed=True)
     occurred_at: str | None = spec("time", "When it did happen; as before when left out.")
     precision: str | None = spec("choice", "How exactly that is known.", choices=("instant", "day", "month"))
@@ -660,6 +661,7 @@ class EventCorrected:
 @record
 class EventRetracted:
     event_id: str | None = spec("id", "The event, or its latest correction.", required=True)
+    contact_id: str | None = spec("id", "Whose event it is, filled in where `data` names nobody: the reason is theirs.")
     reason: str | None = spec("text", "Why it is withdrawn.", most=1000, required=True, sealed=True)
 
 
@@ -712,6 +714,7 @@ class PersonErased:
     handle_macs: list[str] | None = spec(
         "texts", "Keyed digests of the person's handles, so that an import knows them again.", most=200
     )
+    reason: str | None = spec("text", "Why, without their name: this stays.", most=1000, sealed=True)
 
 
 @event("policy", "The rules changed: the whole policy from now on.", {"version": 2, "policy": {}}, postable=False)

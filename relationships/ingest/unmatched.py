@@ -11,18 +11,23 @@ from uuid import NAMESPACE_URL, uuid5
 from django.db import transaction
 
 from relationships import sealing
+from relationships.commands.copies import handles_of
 from relationships.domain.draft import Draft
 from relationships.importers import ImportedRow, NamedPerson, Place
 from relationships.models.capture import KEPT_FOR, ImportRun, UnmatchedRow
+from relationships.models.roster import ErasedHandle
 
 from .recording import Placed
 
 
 def keep(run: ImportRun, unplaced: Sequence[Placed], *, now: datetime) -> None:
-    """Keeps rows without a client. One that is kept already, from this run or an earlier one, is not kept twice."""
+    """Keeps rows without a client. One that is kept already, from this run or an earlier one, is not kept twice.
+
+    One that names somebody who was erased is not kept at all.
+    """
     with transaction.atomic():
         rows = []
-        for placed in unplaced:
+        for placed in _nameable(run.ledger_id, unplaced):
             draft = placed.row.draft
             stated = str(placed.client) if placed.client else placed.row.stated
             row_id = str(uuid5(NAMESPACE_URL, f"unmatched:{run.ledger_id}:{draft.source}:{draft.external_id}:{stated}"))
@@ -46,6 +51,23 @@ def keep(run: ImportRun, unplaced: Sequence[Placed], *, now: datetime) -> None:
                 )
             )
         UnmatchedRow.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _nameable(ledger_id: int, unplaced: Sequence[Placed]) -> list[Placed]:
+    """Those rows that name nobody who was erased, at whatever client."""
+    macs = {
+        id(placed): {
+            sealing.handle_mac(ledger_id, *handle)
+            for person in placed.row.contacts
+            for handle in handles_of(asdict(person), placed.row.draft.source or "")
+        }
+        for placed in unplaced
+    }
+    every = set().union(*macs.values())
+    erased = set(
+        ErasedHandle.objects.filter(ledger_id=ledger_id, mac__in=every).values_list("mac", flat=True) if every else ()
+    )
+    return [placed for placed in unplaced if macs[id(placed)].isdisjoint(erased)]
 
 
 def opened(row: UnmatchedRow, *, now: datetime) -> tuple[str, ImportedRow] | None:

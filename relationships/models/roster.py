@@ -136,3 +136,22 @@ class ContactHandle(models.Model):
 
     def __str__(self) -> str:
         return f"{self.platform}:{self.shown}"
+
+
+class ErasedHandle(models.Model):
+    """A handle of an erased person, as a keyed digest: whoever names it again means the pseudonym, not somebody new.
+
+    A read copy of what `person_erased` holds, to look it up by.
+    """
+
+    ledger = models.ForeignKey(Ledger, on_delete=models.PROTECT, related_name="+", db_index=False)
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="erased_handles"
+    )
+    mac = models.CharField(max_length=64, help_text="See relationships.sealing.handle_mac.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["ledger", "mac", "contact"], name="erased_handle_once")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} {self.mac[:8]}"

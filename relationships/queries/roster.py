@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower
 
 from accounts.roles import Principal
+from relationships.domain.identity import normal_handle
 from relationships.models.roster import Colleague, Contact, ContactHandle
 
 from .errors import NotFound
@@ -54,14 +55,19 @@ def contacts(
     *,
     client: str | None = None,
     q: str | None = None,
+    handle: str | None = None,
+    left: bool | None = None,
+    erased: bool | None = None,
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Page[ContactRow]:
     """The contacts of the visible clients, or of one (id or "source:external id"), by name.
 
-    `q` is a part of a name or handle; readers without personal text find nothing by it. Raises Invalid, NotFound.
+    `q` is a part of a name or handle, `handle` a whole one: an e-mail address or "platform:handle"; readers without
+    personal text find nothing by either. `left` and `erased` tell those who left or were erased from the others.
+    Raises Invalid, NotFound.
     """
-    texts(q=q)
+    texts(q=q, handle=handle)
     scope = scope_of(principal)
     reads = principal.reads_text
     sort = "name" if reads else "id"
@@ -75,8 +81,24 @@ def contacts(
             pk__in=ContactHandle.objects.filter(ledger_id=scope.ledger_id, handle__icontains=q).values("contact_id")
         )
         found = found.filter(named) if reads else found.none()
+    if handle:
+        known = ContactHandle.objects.filter(ledger_id=scope.ledger_id, **_handle_of(handle))
+        found = found.filter(pk__in=known.values("contact_id")) if reads else found.none()
+    if left is not None:
+        found = found.filter(left_at__isnull=not left)
+    if erased is not None:
+        found = found.filter(erased_at__isnull=not erased)
     shown = page(found, CONTACTS, sort, order, place=place, limit=checked_limit(limit), at=_EPOCH)
     return Page(rows=tuple(_rows(scope, shown.rows)), next=shown.next, previous=shown.previous)
+
+
+def _handle_of(text: str) -> dict[str, str]:
+    """The condition for a handle as a reader writes it: "platform:handle", or an e-mail address."""
+    platform, colon, handle = text.partition(":")
+    if not colon or "@" in platform:
+        platform, handle = "email", text
+    platform = platform.strip().casefold()
+    return {"platform": platform, "handle": normal_handle(platform, handle)}
 
 
 def contact(principal: Principal, contact_id: str) -> ContactRow:

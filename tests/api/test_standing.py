@@ -235,11 +235,62 @@ def test_contacts_are_added_found_and_changed(api: Caller, met: ClientRow) -> No
     assert api.get(made.headers["Location"]).body == made.body
     assert [one["name"] for one in api.get("/contacts", client=met.id, q="meyer").body["data"]] == ["Ann Meyer"]
     path = f"/contacts/{made.body['id']}"
-    assert api.patch(path, {"role": "Head of purchasing"}).body["role"] == "Head of purchasing"
-    assert api.patch(path, {"left_at": instant(NOW)}).body["left_at"] == instant(NOW)
-    assert api.patch(path, {"salary": 1}).faults == {"/salary": "unknown_field"}
+    assert api.patch(path, {"role": "Head of purchasing"}).code == "precondition_required"
+    tag = api.get(path).headers["ETag"]
+    changed = api.patch(path, {"role": "Head of purchasing"}, If_Match=tag)
+    assert changed.body["role"] == "Head of purchasing"
+    assert api.patch(path, {"role": "Buyer"}, If_Match=tag).code == "precondition_failed"
+    same = api.patch(path, {"role": "Head of purchasing"}, If_Match=changed.headers["ETag"])
+    assert (same.status, same.headers["ETag"]) == (200, changed.headers["ETag"])
+    assert api.patch(path, {"left_at": instant(NOW)}, If_Match="*").body["left_at"] == instant(NOW)
+    assert api.patch(path, {"salary": 1}, If_Match="*").faults == {"/salary": "unknown_field"}
     types = [event["type"] for event in api.get(f"/clients/{met.id}/events", limit=3).body["data"]]
     assert types == ["contact_left", "contact_updated", "contact_added"]
+
+
+def test_contacts_are_found_by_handle_and_by_what_became_of_them(api: Caller, met: ClientRow) -> None:
+    ann = api.post("/contacts", {"client": met.id, **ANN}).body["id"]
+    bob = api.post("/contacts", {"client": met.id, "handles": [{"platform": "LinkedIn", "handle": "@bob"}]}).body["id"]
+
+    def found(**query: str) -> set[str]:
+        return {one["id"] for one in api.get("/contacts", **query).body["data"]} & {ann, bob}
+
+    assert found(handle="Ann.Meyer@nordlicht.example") == {ann}
+    assert found(handle="linkedin:Bob") == {bob}
+    assert found(handle="bob") == set()
+    api.patch(f"/contacts/{ann}", {"left_at": instant(NOW)}, If_Match="*")
+    assert (found(left="true"), found(left="false")) == ({ann}, {bob})
+    assert api.post(f"/contacts/{bob}/erase", {}).status == 200
+    assert (found(erased="true"), found(erased="false")) == ({bob}, {ann})
+
+
+def test_a_handle_belongs_to_one_person_of_a_client(api: Caller, met: ClientRow) -> None:
+    ann = api.post("/contacts", {"client": met.id, **ANN}).body["id"]
+    again = api.post("/contacts", {"client": met.id, **ANN, "name": "Another"})
+    assert (again.status, again.code) == (409, "conflict")
+    assert (again.body["contact_id"], again.faults) == (ann, {"/handles": "differs"})
+    bob = api.post("/contacts", {"client": met.id, "name": "Bob"}).body["id"]
+    assert api.patch(f"/contacts/{bob}", {"handles": ANN["handles"]}, If_Match="*").body["contact_id"] == ann
+    api.patch(f"/contacts/{ann}", {"handles": []}, If_Match="*")
+    assert api.patch(f"/contacts/{bob}", {"handles": ANN["handles"]}, If_Match="*").status == 200
+
+
+def test_a_person_is_erased_once_and_for_all(api: Caller, keys: Any, met: ClientRow) -> None:
+    ann = api.post("/contacts", {"client": met.id, **ANN}).body["id"]
+    path = f"/contacts/{ann}/erase"
+    assert keys("clients:read").post(path, {}).code == "missing_scope"
+    assert api.post(path, {"why": "x"}).faults == {"/why": "unknown_field"}
+    assert api.post(path, {"reason": 7}).faults == {"/reason": "wrong_type"}
+    assert api.post("/contacts/0199d0a4-8c11-7f02-8b1e-2f6a9d3c4e5f/erase", {}).code == "not_found"
+    erased = api.post(path, {"reason": "Asked for"}, Idempotency_Key="e1")
+    assert (erased.status, erased.body["destroyed"]["handles"]) == (200, 1)
+    assert api.post(path, {"reason": "Asked for"}, Idempotency_Key="e1").body == erased.body
+    again = api.post(path, {}).body
+    assert (again["erased_at"], again["destroyed"]["texts"]) == (erased.body["erased_at"], 0)
+    assert api.get(f"/contacts/{ann}").body["name"] is None
+    assert api.patch(f"/contacts/{ann}", {"name": "Ann"}, If_Match="*").faults == {"": "erased"}
+    event = api.get(f"/events/{erased.body['event_id']}").body
+    assert (event["type"], event["data"]["reason"]) == ("person_erased", "Asked for")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from relationships.queries import agenda, answering
 
 from ..examples import CLIENT, COLLEAGUE, CONTACT, EARLIER, EVENT, LATER, NOW, QUESTION, SINCE
-from .base import Answer, flag, identity, moment, number, one_of, string, whole
+from .base import Answer, flag, identities, identity, moment, number, one_of, string, whole
 
 
 class PersonSerializer(Answer):
@@ -55,6 +55,36 @@ class ContactSerializer(Answer):
         "handles": [HandleSerializer.example],
         "left_at": None,
         "erased_at": None,
+    }
+
+
+class DestroyedSerializer(Answer):
+    """How much was destroyed; noughts when the person had been erased before."""
+
+    keys = whole("Keys under which their words were sealed: 1, or 0 when nothing had been.")
+    texts = whole("Sealed texts of events, names and handles of former days among them.")
+    handles = whole("Handles by which they were found.")
+    answers = whole("Answers kept for repeated requests that held them; they do no longer.")
+    unmatched = whole("Rows of imports without a client that named them.")
+    example = {"keys": 1, "texts": 17, "handles": 2, "answers": 1, "unmatched": 0}
+
+
+class ErasureSerializer(Answer):
+    """A person who is erased. It cannot be undone."""
+
+    contact_id = identity("The pseudonym that is left.")
+    client_id = identity("Where they worked.")
+    erased_at = moment("When.")
+    event_id = identity("The `person_erased` that says so in the log.")
+    destroyed = DestroyedSerializer()
+    elsewhere = identities("Contacts of other clients with the same address: perhaps the same person.")
+    example = {
+        "contact_id": CONTACT,
+        "client_id": CLIENT,
+        "erased_at": NOW,
+        "event_id": EVENT,
+        "destroyed": DestroyedSerializer.example,
+        "elsewhere": [],
     }
 
 

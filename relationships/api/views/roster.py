@@ -9,8 +9,10 @@ from rest_framework.response import Response
 from relationships import commands, queries
 from relationships.domain.fields import FieldError, unknown_field
 from relationships.queries import agenda, answering
+from relationships.queries.changes import seen
 
 from .. import parameters, requests
+from ..conditions import etag, expected_version
 from ..errors import invalid
 from ..idempotency import idempotent
 from ..operations import Body, answer, operation, page_of
@@ -18,6 +20,7 @@ from ..parameters import CLIENT, LIMIT, OWNER, PAGE, SINCE, TEAM, UNTIL, Paramet
 from ..resource import Resource
 from ..serializers.roster import (
     ContactSerializer,
+    ErasureSerializer,
     MeetingSerializer,
     PersonSerializer,
     QuestionSerializer,
@@ -44,8 +47,17 @@ class Contacts(Resource):
         "The people at the clients",
         tag="roster",
         scope="clients:read",
-        description="Without the scope text:read names and handles are left out, and `q` finds nothing.",
-        parameters=(CLIENT, Parameter("q", "A part of the name or of a handle.", *word()), *PAGE),
+        description="Without the scope text:read names and handles are left out, and `q` and `handle` find nothing.",
+        parameters=(
+            CLIENT,
+            Parameter("q", "A part of the name or of a handle.", *word()),
+            Parameter(
+                "handle", "With this e-mail address, or `platform:handle`.", *word(), example="ann@nordlicht.example"
+            ),
+            Parameter("left", "Those who left their client, or those who did not.", *flag()),
+            Parameter("erased", "Those who were erased, or those who were not.", *flag()),
+            *PAGE,
+        ),
         replies={200: page_of(ContactSerializer, "A page of contacts.")},
     )
     def get(self, request: Request) -> Response:
@@ -56,9 +68,10 @@ class Contacts(Resource):
         "Add a person to a client",
         tag="roster",
         scope="clients:write",
+        description="A handle that somebody else at the client has is a conflict: `contact_id` says who.",
         request=(Body(requests.CONTACT_IN, {"a buyer": requests.CONTACT_EXAMPLE}),),
-        replies={201: answer(ContactSerializer, "The person was added.", "Location")},
-        problems=("not_found",),
+        replies={201: answer(ContactSerializer, "The person was added.", "Location", "ETag")},
+        problems=("not_found", "conflict"),
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -76,7 +89,8 @@ class Contacts(Resource):
         contact = commands.add_contact(
             self.principal, client, **details, handles=handles or (), now=self.now, request_id=self.request_id
         )
-        headers = {"Location": request.build_absolute_uri(reverse("contact", args=[contact.id]))}
+        address = request.build_absolute_uri(reverse("contact", args=[contact.id]))
+        headers = {"Location": address, "ETag": etag(_version(self, contact))}
         return Response(ContactSerializer.written(contact), status=201, headers=headers)
 
 
@@ -86,23 +100,68 @@ class Contact(Resource):
         "One contact",
         tag="roster",
         scope="clients:read",
-        replies={200: answer(ContactSerializer, "The contact.")},
+        description="The `ETag` is that of the client's version.",
+        replies={200: answer(ContactSerializer, "The contact.", "ETag")},
     )
     def get(self, request: Request, id: str) -> Response:
-        return Response(ContactSerializer.written(queries.contact(self.principal, id)))
+        contact = queries.contact(self.principal, id)
+        return Response(ContactSerializer.written(contact), headers={"ETag": etag(_version(self, contact))})
 
     @operation(
         "update_contact",
         "Change a contact's details",
         tag="roster",
         scope="clients:write",
-        description="`handles` replaces all of them; `left_at` says since when the person is gone.",
+        description=(
+            "What differs becomes an event of the client. `handles` replaces all of them; `left_at` says since when "
+            "the person is gone."
+        ),
         request=(Body(requests.CONTACT_CHANGES, {"another role": {"role": "Managing director"}}),),
-        replies={200: answer(ContactSerializer, "The contact as it is now.")},
+        replies={200: answer(ContactSerializer, "The contact as it is now.", "ETag")},
+        conditions=("If-Match",),
+        problems=("conflict", "precondition_failed", "precondition_required"),
     )
     def patch(self, request: Request, id: str) -> Response:
-        contact = commands.update_contact(self.principal, id, self.body, now=self.now, request_id=self.request_id)
-        return Response(ContactSerializer.written(contact))
+        before = queries.contact(self.principal, id)
+        if_match = expected_version(request, lambda: _version(self, before))
+        if if_match is None:
+            raise commands.PreconditionRequired
+        contact = commands.update_contact(
+            self.principal, id, self.body, if_match=if_match, now=self.now, request_id=self.request_id
+        )
+        return Response(ContactSerializer.written(contact), headers={"ETag": etag(_version(self, contact))})
+
+
+def _version(view: Resource, contact: queries.ContactRow) -> int:
+    """A contact is part of its client's stream, and as new as that."""
+    return seen(view.principal, contact.client_id, now=view.now).version
+
+
+class ContactErasure(Resource):
+    @operation(
+        "erase_contact",
+        "Erase a person, for good",
+        tag="roster",
+        scope="clients:write",
+        description=(
+            "Destroys the key under which their words are sealed, and clears name, role, handles and every copy. What "
+            "happened, when and by which channel stays under a pseudonym, so stages, strength and the hash chain stay "
+            "as they were. Whoever names one of their handles at this client again means the pseudonym. **It cannot "
+            "be undone**; export first. Signed-in people have to be administrators."
+        ),
+        request=(Body(requests.ERASE_IN, {"on request": {"reason": "Asked for by letter of 20 November"}}),),
+        replies={200: answer(ErasureSerializer, "They are erased, now or before.")},
+        problems=("forbidden",),
+    )
+    @idempotent
+    def post(self, request: Request, id: str) -> Response:
+        known = requests.ERASE_FIELDS
+        if unknown := [unknown_field(f"/{name}", name, known) for name in self.body if name not in known]:
+            raise invalid(unknown)
+        erasure = commands.erase_person(
+            self.principal, id, reason=self.body.get("reason"), now=self.now, request_id=self.request_id
+        )
+        return Response(ErasureSerializer.written(erasure))
 
 
 class Meetings(Resource):
