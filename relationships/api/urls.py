@@ -22,6 +22,7 @@ _V1: list[URLPattern | URLResolver] = [
     path("clients/<str:id>/balance", advice.Balance.as_view(), name="balance"),
     path("clients/<str:id>/ties", advice.Ties.as_view(), name="ties"),
     path("clients/<str:id>/gaps", standing.Gaps.as_view(), name="gaps"),
+    path("clients/<str:id>/dossier", standing.Dossier.as_view(), name="dossier"),
     path("contacts", roster.Contacts.as_view(), name="contacts"),
     path("contacts/<str:id>", roster.Contact.as_view(), name="contact"),
     path("contacts/<str:id>/erase", roster.ContactErasure.as_view(), name="contact-erase"),

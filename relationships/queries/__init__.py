@@ -10,6 +10,7 @@ from .actions import action, actions, client_actions, for_person, put_off, rule_
 from .agenda import meetings, questions
 from .answering import question_statistics
 from .clients import client, clients
+from .dossier import dossier
 from .errors import Invalid, NotFound
 from .events import StaleCursor, client_events, event, feed, head
 from .knowing import balance, handovers, leaving, ties
@@ -35,6 +36,7 @@ __all__ = [
     "clients",
     "contact",
     "contacts",
+    "dossier",
     "event",
     "falling",
     "feed",

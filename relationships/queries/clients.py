@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from django.db.models import (
@@ -45,6 +46,8 @@ from .scope import Scope, as_id, by_ref, checked_limit, scope_of
 from .standing import known_by, period_of, strength_fields
 
 LIST = "clients1"
+# While a large import waits to be worked in there may be thousands: the rest are listed by what was told last.
+MOST_LIVE = 500
 BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 ORDERS = {
     "name": Order("normal_name", str, "pk"),
@@ -77,6 +80,7 @@ def clients(
 ) -> Page[ClientRow]:
     """A page of the visible clients with where they stand at `now`.
 
+    Clients whose newest events are not worked in yet are folded live, so that filters and order are right for them too.
     `owner` is a colleague's id, an e-mail address, "me" or "none"; `team` a team's slug or id; `q` a part of the name
     or a domain; `external_id` "source:id"; `falls_before` leaves those whose stage falls before that moment if
     nothing more happens. All pages of a list are of the moment of its first. Raises Invalid.
@@ -86,15 +90,17 @@ def clients(
     order = ORDERS[one_of("sort", sort, SORTS).lstrip("-")]
     place = place_of(LIST, sort, order, cursor)
     at = place.at if place else now
-    found = _placed(scope, named_clients(scope, owner=owner, team=team, q=q, external_id=external_id), at, order.key)
-    for field, parameter, value, allowed in (
-        ("present__stage", "stage", stage, STAGES),
-        ("present__health", "health", health, HEALTHS),
-        ("tier", "tier", tier, TIERS),
-    ):
+    live = _behind(scope, at) if stage is not None or health is not None or falls_before or order.key in KEYS else {}
+    found = _placed(scope, named_clients(scope, owner=owner, team=team, q=q, external_id=external_id), at, order.key, live)
+    for name, value, allowed in (("stage", stage, STAGES), ("health", health, HEALTHS)):
         if value is not None:
             values = [value] if isinstance(value, str) else list(value)
-            found = found.filter(**{f"{field}__in": [one_of(parameter, one, allowed) for one in values]})
+            chosen = [one_of(name, one, allowed) for one in values]
+            among = {pk for pk, one in live.items() if one.period and getattr(one.period, name) in chosen}
+            found = found.filter(_either(Q(**{f"present__{name}__in": chosen}), live, among))
+    if tier is not None:
+        tiers = [tier] if isinstance(tier, str) else list(tier)
+        found = found.filter(tier__in=[one_of("tier", one, TIERS) for one in tiers])
     if falls_before is not None:
         falls = StagePeriod.objects.filter(
             generation_id=scope.generation_id,
@@ -103,7 +109,8 @@ def clients(
             begins_at__gt=at,
             begins_at__lt=falls_before,
         )
-        found = found.filter(Exists(falls))
+        among = {pk for pk, one in live.items() if one.falls_at and one.falls_at < falls_before}
+        found = found.filter(_either(Q(Exists(falls)), live, among))
     # Which and in which order first, with as little as that needs; what a row shows is read of the page's alone.
     shown = page(
         found, LIST, sort, order, place=place, limit=checked_limit(limit), at=at, read=lambda row, name: row[name]
@@ -203,12 +210,31 @@ def _at(scope: Scope, found: ClientQuerySet, at: datetime) -> Any:
     )
 
 
-def _placed(scope: Scope, found: ClientQuerySet, at: datetime, key: str) -> Any:
-    """The clients as rows of id and `key`, one of those that ORDERS names."""
+def _placed(scope: Scope, found: ClientQuerySet, at: datetime, key: str, live: Mapping[str, _Present]) -> Any:
+    """The clients as rows of id and `key`, one of those that ORDERS names; `live` ones by where they stand in truth."""
     joined = _at(scope, found, at)
     if key in KEYS:
-        joined = joined.annotate(**{key: KEYS[key](at)})
+        stored = KEYS[key](at)
+        otherwise = [When(pk=pk, then=Value(one.keys[key])) for pk, one in live.items()]
+        by_key = Case(*otherwise, default=stored) if otherwise else stored
+        joined = joined.annotate(**{key: by_key})
     return joined.values("pk", key)
+
+
+def _either(stored: Q, live: Mapping[str, _Present], among: Iterable[str]) -> Q:
+    """A condition that what is stored answers, but for the clients that are folded live: of these, `among`."""
+    return (stored & ~Q(pk__in=list(live))) | Q(pk__in=list(among)) if live else stored
+
+
+def _behind(scope: Scope, at: datetime) -> dict[str, _Present]:
+    """The visible clients whose newest events are not worked in, folded live; the first of very many."""
+    behind = projections.behind(scope.ledger_id, scope.generation)
+    if not behind:
+        return {}
+    visible = scope.clients().filter(pk__in=behind)
+    quarantined = _ids(Quarantine.objects.filter(generation_id=scope.generation_id, client_id__in=behind))
+    wanted = [str(pk) for pk in visible.order_by("pk").values_list("pk", flat=True)[:MOST_LIVE]]
+    return _live(scope, set(wanted) - quarantined, at)
 
 
 def _stage_rank(at: datetime) -> Expression:
@@ -273,6 +299,9 @@ class _Present:
     strength: Mapping[str, Any]
     next_meeting_at: datetime | None
     open_questions: int
+    # Of those folded live only: the next fall of the stage, and what lists sort by.
+    falls_at: datetime | None = None
+    keys: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _rows(scope: Scope, found: Sequence[Mapping[str, Any]], at: datetime) -> Iterable[ClientRow]:
@@ -396,20 +425,34 @@ def _fold(scope: Scope, facts: Sequence[Fact], at: int) -> _Present | None:
 
 def _folded(fold: Fold, at: int) -> _Present:
     standing = fold.standing_at(at)
-    ahead = [period for period in fold.judge() if period.begins_at > at]
+    periods = fold.judge()
+    ahead = [period for period in periods if period.begins_at > at]
     planned = [
         plan.starts_at
         for plan in fold.planned.values()
         if plan.status == "planned" and plan.starts_at is not None and plan.starts_at > at
     ]
+    falls = [
+        period.begins_at
+        for before, period in pairwise(periods)
+        if period.begins_at > at and STAGES.index(period.stage) < STAGES.index(before.stage)
+    ]
+    contact = from_us(fold.last_contact[0]) if fold.last_contact else None
     return _Present(
         period=Period(STAGES[standing.stage], standing.health, standing.since, None, "", ()),
         stage_since=from_us(standing.since),
         following=ahead[0] if ahead else None,
         reached=STAGES[standing.reached],
         reached_at=from_us(standing.reached_at),
-        last_contact_at=from_us(fold.last_contact[0]) if fold.last_contact else None,
+        last_contact_at=contact,
         strength=strength_fields(list(fold.marks), at, fold.policy, known=known_by(fold, at)),
         next_meeting_at=from_us(min(planned)) if planned else None,
         open_questions=sum(1 for question in fold.open_questions if question.lapses_at > at),
+        falls_at=from_us(falls[0]) if falls else None,
+        keys={
+            "stage_rank": standing.stage,
+            "strength_key": fold.total(at) if known_by(fold, at) else -1.0,
+            "contact_key": contact or BEFORE_ALL,
+            "change_key": from_us(ahead[0].begins_at) if ahead else FOREVER,
+        },
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db.models.functions import Coalesce, Lower
 
 from accounts.roles import Principal
 from relationships.domain.identity import normal_handle
-from relationships.models.roster import Colleague, Contact, ContactHandle
+from relationships.models.roster import Client, Colleague, Contact, ContactHandle
 
 from .errors import NotFound
 from .paging import Order, page, place_of, texts
@@ -105,6 +106,13 @@ def contact(principal: Principal, contact_id: str) -> ContactRow:
     """One contact. Raises NotFound."""
     scope = scope_of(principal)
     return contact_row(scope, find_contact(scope, contact_id))
+
+
+def contacts_of(scope: Scope, client: Client, left: Mapping[str, datetime]) -> list[ContactRow]:
+    """All contacts of a client by name, those who are there first; `left` says who had left, and when."""
+    found = _contacts(scope).filter(client=client).order_by(Lower(Coalesce(F("name"), Value(""))), "pk")
+    rows = [replace(row, left_at=left.get(row.id)) for row in _rows(scope, found)]
+    return sorted(rows, key=lambda row: row.left_at is not None)
 
 
 def find_contact(scope: Scope, contact_id: str) -> Contact:

@@ -65,10 +65,14 @@ def stage(
     Raises NotFound, also before its first effective event and before anything of it was known; Invalid for a
     `known_at` in the future.
     """
-    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    return stage_of(ask(principal, ref, now=now, as_of=as_of, known_at=known_at))
+
+
+def stage_of(asked: Folded) -> StageAnswer:
+    """The same of a client that was asked about already."""
     at, fold = asked.at, asked.fold
     standing = fold.standing_at(at)
-    day = dates_in(principal.time_zone)
+    day = dates_in(asked.scope.principal.time_zone)
     told = explain(fold, standing, at, day)
     facts = facts_named(asked.scope.ledger_id, told.events)
     parts = sentence(asked.client.name, standing, told, facts, day)
@@ -117,12 +121,16 @@ def strength(
     known_at: datetime | None = None,
 ) -> StrengthAnswer:
     """A client's strength with every term of its sum, the weightiest first. Raises as `stage` does."""
-    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
+    return strength_answer(ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True))
+
+
+def strength_answer(asked: Folded) -> StrengthAnswer:
+    """The same of a client that was asked about already, as a whole."""
     at, fold = asked.at, asked.fold
     known = known_by(fold, at)
     terms = sorted(fold.terms(at), key=lambda term: (-term.points, -term.at, term.event_id)) if known else []
     facts = facts_named(asked.scope.ledger_id, [term.event_id for term in terms])
-    day = dates_in(principal.time_zone)
+    day = dates_in(asked.scope.principal.time_zone)
     return StrengthAnswer(
         client_id=str(asked.client.pk),
         sum=fold.total(at) if known else None,
@@ -151,11 +159,15 @@ def gaps(
     known_at: datetime | None = None,
 ) -> Gaps:
     """The gaps between a client's meetings, the open one first, and what bridges them. Raises as `stage` does."""
-    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
+    return gaps_of(ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True))
+
+
+def gaps_of(asked: Folded) -> Gaps:
+    """The same of a client that was asked about already, as a whole."""
     fold = asked.fold
     found = [*fold.fresh_gaps, *([fold.gap] if fold.gap else [])]
     facts = facts_named(asked.scope.ledger_id, named_in(found, ACTS_REMEMBERED))
-    day = dates_in(principal.time_zone)
+    day = dates_in(asked.scope.principal.time_zone)
     waiting = sum(1 for question in fold.open_questions if question.lapses_at > asked.at)
     return Gaps(
         client_id=str(asked.client.pk),

@@ -56,7 +56,7 @@ def quirina(cast: Cast, client: ClientRow) -> str:
     )
     handles = [{"platform": "email", "handle": ADDRESS}, {"platform": "LinkedIn", "handle": "@" + HANDLE}]
     commands.update_contact(cast.system, made.id, {"handles": handles}, now=NOW - DAY)
-    who = {"channel": "email", "contacts": [ADDRESS]}
+    who: dict[str, Any] = {"channel": "email", "contacts": [ADDRESS]}
     cast.record(client, "question_asked", NOW - 90 * DAY, text=WORDS, source="mail", external_id="1", **who)
     cast.record(client, "question_answered", NOW - 89 * DAY, text="We tune zithers", in_reply_to="1", **who)
     held = cast.record(
@@ -172,7 +172,7 @@ def test_whoever_names_them_again_means_the_pseudonym(
     cast: Cast, client: ClientRow, quirina: str, address: Any
 ) -> None:
     commands.erase_person(cast.system, quirina, now=NOW)
-    said = {"direction": "inbound", "contacts": [address], "text": WORDS}
+    said: dict[str, Any] = {"direction": "inbound", "contacts": [address], "text": WORDS}
     one = cast.record(client, "message_sent", NOW, **said).event
     item = {"client_id": client.id, "type": "message_sent", "occurred_at": NOW, "text": WORDS}
     many = commands.record_events(

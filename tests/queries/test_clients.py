@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from relationships import queries
+from relationships import projections, queries
 from relationships.queries import ClientRow, Invalid
 from relationships.queries.clients import SORTS
 from tests.commands.cast import DAY, NOW, Cast, assemble
@@ -218,3 +218,33 @@ def test_strength_fades_in_sql_as_in_python(cast: Cast) -> None:
         rows = queries.clients(cast.system, now=now, sort="-strength").rows
         strengths = [-1.0 if row.strength is None else row.strength for row in rows]
         assert strengths == sorted(strengths, reverse=True)
+
+
+@pytest.mark.parametrize("sort", ["name", "-stage", "-strength", "last_contact_at", "next_change_at"])
+def test_filters_and_order_are_right_for_clients_that_are_behind(
+    cast: Cast, sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    populate(cast, 6)
+    asked: list[dict[str, Any]] = [
+        {},
+        {"stage": "met"},
+        {"stage": ["found", "helped"]},
+        {"health": "active"},
+        {"falls_before": NOW + 3000 * DAY},
+        {"falls_before": NOW + 400 * DAY, "stage": "met"},
+    ]
+
+    def told() -> list[list[Any]]:
+        return [[row.id for row in queries.clients(cast.system, now=NOW, sort=sort, **one).rows] for one in asked]
+
+    stored = told()
+    with monkeypatch.context() as broken:
+        # As after a death between append and projection.
+        broken.setattr("relationships.projections.project", lambda *_, **__: None)
+        names = {row.name: row.id for row in queries.clients(cast.system, now=NOW).rows}
+        for client_id in list(names.values())[:3]:
+            cast.record(client_id, "meeting_held", NOW - DAY, mode="in_person", contacts=["new@x.example"])
+    behind = told()
+    assert behind != stored
+    projections.project_many(cast.ledger_id, list(names.values()), now=NOW)
+    assert behind == told()

@@ -15,6 +15,7 @@ from ..examples import LATER
 from ..operations import answer, operation, page_of
 from ..parameters import CLIENT, KNOWN_AT, MOMENTS, OWNER, PAGE, TEAM, TIER, Parameter, choice, flag, moment
 from ..resource import Resource
+from ..serializers.dossier import DossierSerializer
 from ..serializers.standing import (
     ClientGapSerializer,
     GapsSerializer,
@@ -104,6 +105,21 @@ class AllGaps(Resource):
     )
     def get(self, request: Request) -> Response:
         return self.paged(queries.all_gaps(self.principal, now=self.now, **self.asked), ClientGapSerializer)
+
+
+class Dossier(Resource):
+    @operation(
+        "get_dossier",
+        "Everything about a client on one sheet",
+        description=(
+            "For a person before a meeting, or a program that wants all of it in one call. `client` is as it is "
+            f"today, everything else as it was at the asked moment. {_BEFORE}"
+        ),
+        replies={200: answer(DossierSerializer, "The client, where it stands, and what was said of late.")},
+        **_CLIENTS,
+    )
+    def get(self, request: Request, id: str) -> Response:
+        return Response(DossierSerializer.written(queries.dossier(self.principal, id, now=self.now, **self.asked)))
 
 
 class Pipeline(Resource):
