@@ -22,7 +22,7 @@ FLOORS = [
     ("queries",),
     ("commands",),
     ("ingest",),
-    ("reports", "evidence", "demo"),
+    ("reports", "evidence", "demo", "exports"),
     ("jobs",),
     ("api", "admin"),
     ("management",),

@@ -15,12 +15,12 @@ from django.utils.dateparse import parse_date
 
 from accounts.models import User
 from accounts.roles import Principal
-from accounts.screens import principal_of, user_of, writes
+from accounts.screens import lets_people_in, principal_of, user_of, writes
 from relationships import commands, queries
 from relationships.admin import advice, cards, strip, words
 from relationships.admin.forms import ExchangeForm, People
 from relationships.admin.home import meeting_line, question_line
-from relationships.admin.screens import act_url, client_url, page, the_clock
+from relationships.admin.screens import act_url, client_url, page, person_url, the_clock
 from relationships.domain.events import EVENT_TYPES
 from relationships.queries.rows import (
     Carrier,
@@ -57,7 +57,7 @@ def show(request: HttpRequest, client_id: uuid.UUID) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
     principal, ref = principal_of(request), str(client_id)
-    stand = _stand(request, principal)
+    stand = stand_of(request, principal)
     try:
         client = queries.client(principal, ref, now=stand.now)
         contacts = queries.contacts(principal, client=ref, limit=500).rows
@@ -79,7 +79,8 @@ def show(request: HttpRequest, client_id: uuid.UUID) -> HttpResponse:
         as_known=stand.known_at is not None,
         today_url=client_url(ref),
         quarantined=next((one for one in queries.quarantined(principal) if one.client_id == ref), None),
-        contacts=_contacts(contacts),
+        contacts=_contacts(request, contacts),
+        dossier_url=_dossier_url(request, ref, stand),
         quick=_quick(user_of(request), client, contacts, people, events.rows) if may_write else None,
         urls={name: act_url(name, ref) for name in ("exchange", "held", "plan")},
         **_standing(principal, ref, stand, meetings, _names(contacts, people), whole=request.GET.get("terms") == "all"),
@@ -90,7 +91,7 @@ def show(request: HttpRequest, client_id: uuid.UUID) -> HttpResponse:
     )
 
 
-def _stand(request: HttpRequest, principal: Principal) -> Stand:
+def stand_of(request: HttpRequest, principal: Principal) -> Stand:
     """The end of the asked day in the reader's zone; without a day, or today, the present."""
     now = the_clock()
     zone = ZoneInfo(principal.time_zone)
@@ -279,14 +280,23 @@ def _knowing(principal: Principal, ref: str, stand: Stand) -> dict[str, Any]:
     }
 
 
-def _contacts(contacts: Sequence[ContactRow]) -> list[dict[str, Any]]:
+def _dossier_url(request: HttpRequest, ref: str, stand: Stand) -> str:
+    """The sheet of the moment that the page stands on."""
+    kept = {name: request.GET[name] for name in ("as_of", "as_known") if stand.elsewhen and name in request.GET}
+    return f"{act_url('dossier', ref)}{'?' if kept else ''}{urlencode(kept)}"
+
+
+def _contacts(request: HttpRequest, contacts: Sequence[ContactRow]) -> list[dict[str, Any]]:
     """Their people; those who are still there first. Who may not read names sees a pseudonym."""
+    exports, erases = principal_of(request).reads_text, lets_people_in(request)
     return [
         {
             "name": contact.name or ("erased" if contact.erased_at else f"Contact {contact.id[-4:]}"),
             "role": contact.role,
             "handles": contact.handles,
             "left_at": contact.left_at,
+            "export_url": person_url("export", contact.id) if exports else None,
+            "erase_url": person_url("erase", contact.id) if erases and not contact.erased_at else None,
         }
         for contact in sorted(contacts, key=lambda one: one.left_at is not None)
     ]

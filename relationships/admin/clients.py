@@ -15,7 +15,7 @@ from unfold.dataclasses import SearchResult
 from accounts.roles import Principal
 from accounts.screens import principal_of, writes
 from relationships import commands, queries
-from relationships.admin import advice, client_page, recording, words
+from relationships.admin import advice, client_page, dossier, persons, recording, words
 from relationships.admin.forms import ClientForm
 from relationships.admin.screens import Screen, client_url, page, request_id, the_clock
 from relationships.domain.judgement import STAGES
@@ -52,6 +52,9 @@ class ClientAdmin(Screen):
             path("new/", view(new_client), name="relationships_client_new"),
             path("<uuid:client_id>/", view(client_page.show), name="relationships_client_change"),
             path("<uuid:client_id>/not-now/<str:mark>/", view(advice.not_now), name="relationships_client_notnow"),
+            path("<uuid:client_id>/dossier/", view(dossier.show), name="relationships_client_dossier"),
+            path("person/<uuid:contact_id>/export/", view(persons.export), name="relationships_person_export"),
+            path("person/<uuid:contact_id>/erase/", view(persons.erase), name="relationships_person_erase"),
             *(
                 path(f"<uuid:client_id>/{act}/", view(show), name=f"relationships_client_{act}")
                 for act, show in recording.ACTS.items()

@@ -59,6 +59,11 @@ def act_url(act: str, client_id: str, *more: str, **query: str) -> str:
     return f"{url}?{'&'.join(f'{name}={value}' for name, value in query.items())}" if query else url
 
 
+def person_url(act: str, contact_id: str) -> str:
+    """The page of what is done about a person at a client: export, erase."""
+    return reverse(f"admin:relationships_person_{act}", args=[UUID(contact_id)])
+
+
 def request_id(request: HttpRequest) -> str | None:
     """The id under which this request stands in the logs; kept on the events that it records."""
     return getattr(request, "request_id", None)

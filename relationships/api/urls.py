@@ -26,6 +26,7 @@ _V1: list[URLPattern | URLResolver] = [
     path("contacts", roster.Contacts.as_view(), name="contacts"),
     path("contacts/<str:id>", roster.Contact.as_view(), name="contact"),
     path("contacts/<str:id>/erase", roster.ContactErasure.as_view(), name="contact-erase"),
+    path("contacts/<str:id>/export", roster.ContactExport.as_view(), name="contact-export"),
     path("event-types", vocabulary.EventTypes.as_view(), name="event-types"),
     path("event-types/<str:type>", vocabulary.EventType.as_view(), name="event-type"),
     path("events", events.Events.as_view(), name="events"),

@@ -6,7 +6,7 @@ client (90 days). An erasure does not wait for that. Reports, deliveries and let
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,9 @@ import orjson
 
 from relationships import sealing
 from relationships.domain.events import EVENT_TYPES
-from relationships.domain.identity import normal_handle
 from relationships.models.capture import UnmatchedRow
 from relationships.models.integrations import IdempotencyKey
+from relationships.queries.unmatched import unmatched_naming
 
 ERASED = "(erased)"
 _AT_ONCE = 500
@@ -73,26 +73,6 @@ def _clear(type: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def forget_unmatched(ledger_id: int, traces: Traces, *, now: datetime) -> int:
     """Drops the rows of imports without a client that name the person; returns how many those were."""
-    named = [row.pk for row in unmatched_naming(ledger_id, traces.handles, now=now)]
+    named = [row.pk for row, _ in unmatched_naming(ledger_id, traces.handles, now=now)]
     UnmatchedRow.objects.filter(pk__in=named).delete()
     return len(named)
-
-
-def unmatched_naming(ledger_id: int, handles: Collection[tuple[str, str]], *, now: datetime) -> Iterator[UnmatchedRow]:
-    """The rows of imports without a client that name somebody with one of these handles."""
-    for row in UnmatchedRow.objects.filter(ledger_id=ledger_id).order_by("run").iterator(chunk_size=_AT_ONCE):
-        run = str(row.run_id)
-        if (key := sealing.keys_of(ledger_id, [run], now=now)[run]) is not None:
-            content = key.open(str(row.pk), bytes(row.nonce), bytes(row.ciphertext))
-            if any(not handles_of(person, row.source).isdisjoint(handles) for person in content["contacts"]):
-                yield row
-
-
-def handles_of(person: Mapping[str, Any], source: str) -> set[tuple[str, str]]:
-    """The handles that a row of an import gives a person, in normal form; the source's own key is one there."""
-    given = (("email", person["email"]), (person["platform"], person["handle"]), (source, person["key"]))
-    return {
-        (platform.strip().casefold(), normal_handle(platform, handle))
-        for platform, handle in given
-        if platform and handle
-    }

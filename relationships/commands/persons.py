@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.roles import Principal
 from relationships import event_store, projections, sealing
 from relationships.domain.draft import Draft
 from relationships.domain.events import EVENT_TYPES, InvalidData, clean
-from relationships.domain.identity import normal_handle
 from relationships.models.log import Event
 from relationships.models.roster import Contact, ContactHandle, ErasedHandle
+from relationships.queries.persons import handles_ever
 from relationships.queries.roster import find_contact
 from relationships.queries.scope import Scope, scope_of
 
@@ -25,8 +25,6 @@ from .scopes import demand
 
 logger = logging.getLogger(__name__)
 
-# A person's details and handles, as they were stated over time.
-_DETAILS = ("contact_added", "contact_updated")
 MOST_HANDLES = EVENT_TYPES["person_erased"].specs["handle_macs"].most
 
 
@@ -125,22 +123,8 @@ def _draft(contact: Contact, reason: str | None, now: datetime) -> Any:
 
 
 def _traces(ledger_id: int, contact: Contact) -> Traces:
-    """Everything by which the person can be recognised: handles of today and of earlier days."""
-    handles = set(ContactHandle.objects.filter(contact=contact).values_list("platform", "handle"))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT event_id::text FROM relationships_event
-             WHERE ledger_id = %s AND stream_id = %s AND type = ANY(%s) AND body ->> 'contact_id' = %s
-            """,
-            [ledger_id, contact.client_id, list(_DETAILS), str(contact.pk)],
-        )
-        stated = [event_id for (event_id,) in cursor.fetchall()]
-    for details in sealing.open_parts(ledger_id, stated).values():
-        for one in details.get("handles", ()):
-            platform = one["platform"].strip().casefold()
-            handles.add((platform, normal_handle(platform, one["handle"])))
-    return Traces(str(contact.pk), frozenset(handles), frozenset(sealing.parts_of(ledger_id, str(contact.pk))))
+    words = frozenset(sealing.parts_of(ledger_id, str(contact.pk)))
+    return Traces(str(contact.pk), handles_ever(ledger_id, contact), words)
 
 
 def _macs(ledger_id: int, traces: Traces) -> list[str]:

@@ -122,8 +122,10 @@ def record(cls: Record) -> Record:
 
 # ---------------------------------------------------------------------- exchanges
 
-ANN = "0190c7a4-7b1e-7cc3-9a52-5d5b0f1a2b3c"
-US = "0190c7a4-7b1e-7cc3-9a52-000000000001"
+# Examples can be posted as they stand: people by address, earlier events by what their source calls them. Only
+# corrections and what other resources make need ids.
+ANN, US, SAID_BEFORE = "ann@brightwater.example", "ida.falk@example.com", "T-1043/1"
+AN_ID = "0190c7a4-7b1e-7cc3-9a52-5d5b0f1a2b3c"
 EVENT = "0190c7a4-8000-7cc3-9a52-0000000000e1"
 SAID = {"channel": "email", "contacts": [ANN], "our_people": [US]}
 
@@ -164,7 +166,7 @@ class QuestionAsked(Exchange):
 @event(
     "exchange",
     "A question was answered: the most basic way to begin a relationship.",
-    {**SAID, "direction": "outbound", "in_reply_to": EVENT},
+    {**SAID, "direction": "outbound", "in_reply_to": SAID_BEFORE},
     direction="outbound",
     spoken=True,
 )
@@ -176,7 +178,7 @@ class QuestionAnswered(Exchange):
 @event(
     "exchange",
     "They took an answer up: thanked for it, or said that it helped.",
-    {**SAID, "direction": "inbound", "in_reply_to": EVENT},
+    {**SAID, "direction": "inbound", "in_reply_to": SAID_BEFORE},
     direction="inbound",
     spoken=True,
 )
@@ -199,7 +201,7 @@ class CommentPosted(Exchange):
 @event(
     "exchange",
     "A reply in a conversation.",
-    {**SAID, "direction": "outbound", "in_reply_to": EVENT},
+    {**SAID, "direction": "outbound", "in_reply_to": SAID_BEFORE},
     spoken=True,
 )
 @record
@@ -277,7 +279,7 @@ class IdeaShared(Exchange):
 @event(
     "exchange",
     "An idea was talked over.",
-    {**SAID, "direction": "mutual", "channel": "video", "in_reply_to": EVENT},
+    {**SAID, "direction": "mutual", "channel": "video", "in_reply_to": SAID_BEFORE},
     spoken=True,
 )
 @record
@@ -288,7 +290,7 @@ class IdeaDiscussed(Exchange):
 @event(
     "exchange",
     "An idea was taken up.",
-    {**SAID, "direction": "inbound", "in_reply_to": EVENT},
+    {**SAID, "direction": "inbound", "in_reply_to": SAID_BEFORE},
     spoken=True,
 )
 @record
@@ -299,7 +301,7 @@ class IdeaAdopted(Exchange):
 @event(
     "exchange",
     "An idea was turned down: also an answer.",
-    {**SAID, "direction": "inbound", "in_reply_to": EVENT},
+    {**SAID, "direction": "inbound", "in_reply_to": SAID_BEFORE},
     spoken=True,
 )
 @record
@@ -502,13 +504,15 @@ class ProjectEnded(AboutProject):
 @event(
     "echo",
     "What they say they live with us, offline.",
-    {"topic": "punctuality", "grade": "good", "statement": EVENT, "agrees": True, "contacts": [ANN]},
+    {"topic": "punctuality", "grade": "good", "statement": "site/punctuality", "agrees": True, "contacts": [ANN]},
 )
 @record
 class ExperienceReported(WithPeople):
     topic: str | None = spec("text", "What about.", most=80, required=True)
     grade: str | None = spec("choice", "How it was.", choices=GRADES, required=True)
-    statement: str | None = spec("id", "The brand statement that a person linked it to.")
+    statement: str | None = spec(
+        "text", "The event id or external id of the brand statement that a person linked it to.", most=255
+    )
     agrees: bool | None = spec("boolean", "Whether it agrees with that statement.")
 
 
@@ -572,7 +576,7 @@ class ContactDetails:
     "roster",
     "A person at the client became known.",
     {
-        "contact_id": ANN,
+        "contact_id": AN_ID,
         "name": "Ann Lee",
         "role": "Buyer",
         "handles": [{"platform": "email", "handle": "ann@brightwater.example"}],
@@ -584,7 +588,7 @@ class ContactAdded(ContactDetails):
     pass
 
 
-@event("roster", "Details of a contact changed.", {"contact_id": ANN, "role": "Head of purchasing"}, postable=False)
+@event("roster", "Details of a contact changed.", {"contact_id": AN_ID, "role": "Head of purchasing"}, postable=False)
 @record
 class ContactUpdated(ContactDetails):
     pass
@@ -593,10 +597,10 @@ class ContactUpdated(ContactDetails):
 @event("roster", "A contact left the client.", {"contact_id": ANN})
 @record
 class ContactLeft:
-    contact_id: str | None = spec("id", "Which contact.", required=True)
+    contact_id: str | None = spec("person", "Which contact.", required=True)
 
 
-@event("roster", "Another colleague looks after the client.", {"owner": US, "previous": EVENT}, postable=False)
+@event("roster", "Another colleague looks after the client.", {"owner": AN_ID, "previous": EVENT}, postable=False)
 @record
 class OwnerAssigned:
     owner: str | None = spec("id", "The colleague who looks after it now; nobody when left out.")
@@ -605,8 +609,8 @@ class OwnerAssigned:
 
 @record
 class Handover:
-    from_colleague: str | None = spec("id", "Who hands over.")
-    to_colleague: str | None = spec("id", "Who takes over.")
+    from_colleague: str | None = spec("person", "Who hands over.")
+    to_colleague: str | None = spec("person", "Who takes over.")
 
 
 @event("roster", "A hand-over to another colleague began.", {"to_colleague": US})
@@ -671,25 +675,25 @@ class Merge:
     into: str | None = spec("id", "The one that stays.", required=True)
 
 
-@event("about", "Two contacts are one person.", {"merged": ANN, "into": US}, postable=False)
+@event("about", "Two contacts are one person.", {"merged": AN_ID, "into": EVENT}, postable=False)
 @record
 class ContactsMerged(Merge):
     pass
 
 
-@event("about", "Two contacts are two people after all.", {"merged": ANN, "into": US}, postable=False)
+@event("about", "Two contacts are two people after all.", {"merged": AN_ID, "into": EVENT}, postable=False)
 @record
 class ContactsUnmerged(Merge):
     pass
 
 
-@event("about", "Two clients are one firm.", {"merged": ANN, "into": US}, postable=False)
+@event("about", "Two clients are one firm.", {"merged": AN_ID, "into": EVENT}, postable=False)
 @record
 class ClientsMerged(Merge):
     pass
 
 
-@event("about", "Two clients are two firms after all.", {"merged": ANN, "into": US}, postable=False)
+@event("about", "Two clients are two firms after all.", {"merged": AN_ID, "into": EVENT}, postable=False)
 @record
 class ClientsUnmerged(Merge):
     pass
@@ -707,7 +711,7 @@ class ImportReverted:
     reason: str | None = spec("text", "Why.", most=1000, sealed=True)
 
 
-@event("about", "A person's key was destroyed.", {"contact_id": ANN, "handle_macs": ["9f86d081"]}, postable=False)
+@event("about", "A person's key was destroyed.", {"contact_id": AN_ID, "handle_macs": ["9f86d081"]}, postable=False)
 @record
 class PersonErased:
     contact_id: str | None = spec("id", "Whose text is gone.", required=True)

@@ -276,6 +276,7 @@ KINDS: dict[str, tuple[Check, Callable[[Spec], dict[str, Any]]]] = {
     "boolean": (_check_boolean, lambda spec: {"type": "boolean"}),
     "id": (_check_id, lambda spec: dict(_ID)),
     "ids": (_listing(_check_id, distinct=True), _list_schema(_ID)),
+    "person": (_check_person, lambda spec: dict(_PERSON)),
     "people": (_listing(_check_person, distinct=True), _list_schema(_PERSON)),
     "texts": (_listing(check_text), _list_schema({**_TEXT, "maxLength": 255})),
     "externals": (
@@ -289,7 +290,7 @@ KINDS: dict[str, tuple[Check, Callable[[Spec], dict[str, Any]]]] = {
 
 def check(value: Any, spec: Spec, pointer: str, errors: Errors, *, resolved: bool) -> Any:
     """The value that is stored; with `resolved`, people must be ids by now."""
-    kind = "ids" if resolved and spec.kind == "people" else spec.kind
+    kind = {"people": "ids", "person": "id"}.get(spec.kind, spec.kind) if resolved else spec.kind
     return KINDS[kind][0](value, spec, pointer, errors)
 
 

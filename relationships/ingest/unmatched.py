@@ -11,11 +11,11 @@ from uuid import NAMESPACE_URL, uuid5
 from django.db import transaction
 
 from relationships import sealing
-from relationships.commands.copies import handles_of
 from relationships.domain.draft import Draft
 from relationships.importers import ImportedRow, NamedPerson, Place
 from relationships.models.capture import KEPT_FOR, ImportRun, UnmatchedRow
 from relationships.models.roster import ErasedHandle
+from relationships.queries.unmatched import handles_of
 
 from .recording import Placed
 

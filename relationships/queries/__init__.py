@@ -15,6 +15,7 @@ from .errors import Invalid, NotFound
 from .events import StaleCursor, client_events, event, feed, head
 from .knowing import balance, handovers, leaving, ties
 from .latest import Logged, latest
+from .persons import PersonRecord, person
 from .portfolio import falling, movements, pipeline, quarantined, revisions, timelines
 from .portfolio_gaps import all_gaps
 from .roster import contact, contacts, people
@@ -25,6 +26,7 @@ __all__ = [
     "Invalid",
     "Logged",
     "NotFound",
+    "PersonRecord",
     "StaleCursor",
     "action",
     "actions",
@@ -49,6 +51,7 @@ __all__ = [
     "meetings",
     "movements",
     "people",
+    "person",
     "pipeline",
     "put_off",
     "quarantined",

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from accounts.roles import Principal
 from relationships.domain.instants import DAY
 from relationships.models.projections import Meeting, Question
+from relationships.models.roster import Client
 
 from .clients import named_clients, open_at
 from .paging import Order, one_of, page, place_of, texts
@@ -107,14 +108,24 @@ def rows_about(scope: Scope, client: str | None) -> dict[str, Any]:
     return {"generation_id": scope.generation_id, "client": scope.client(client)}
 
 
+def meeting_row(row: Meeting, client: Client) -> MeetingRow | None:
+    """A stored meeting of this client; None for one of which nobody knows when."""
+    at = row.held_at or row.starts_at
+    return None if at is None else _meeting_row(row, client.name, client.owner_id, at)
+
+
 def _meeting(row: Any) -> MeetingRow:
+    return _meeting_row(row, row.client_name, row.owner, row.at)
+
+
+def _meeting_row(row: Meeting, client_name: str, owner: UUID | None, at: datetime) -> MeetingRow:
     return MeetingRow(
         client_id=str(row.client_id),
-        client_name=row.client_name,
-        owner=_text(row.owner),
+        client_name=client_name,
+        owner=_text(owner),
         meeting_id=row.meeting_id,
         status=row.status,
-        at=row.at,
+        at=at,
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         held_at=row.held_at,
@@ -136,11 +147,20 @@ def in_state(state: str, at: datetime) -> Q:
     }[state]
 
 
+def question_row(row: Question, client: Client, at: datetime) -> QuestionRow:
+    """A stored question of this client, as it stands at a moment."""
+    return _question_row(row, client.name, client.owner_id, at)
+
+
 def _question(row: Any, at: datetime) -> QuestionRow:
+    return _question_row(row, row.client_name, row.owner, at)
+
+
+def _question_row(row: Question, client_name: str, owner: UUID | None, at: datetime) -> QuestionRow:
     return QuestionRow(
         client_id=str(row.client_id),
-        client_name=row.client_name,
-        owner=_text(row.owner),
+        client_name=client_name,
+        owner=_text(owner),
         event_id=str(row.event_id),
         asked_at=row.asked_at,
         of_us=row.of_us,

@@ -34,6 +34,7 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
         "boolean": st.booleans(),
         "id": UUIDS,
         "ids": st.lists(UUIDS, max_size=3),
+        "person": PEOPLE,
         "people": st.lists(PEOPLE, max_size=4),
         "texts": st.lists(TEXTS, max_size=3),
         "externals": st.lists(EXTERNALS, max_size=2),

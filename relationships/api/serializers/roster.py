@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from rest_framework import serializers
+
 from relationships.queries import agenda, answering
 
 from ..examples import CLIENT, COLLEAGUE, CONTACT, EARLIER, EVENT, LATER, NOW, QUESTION, SINCE
+from .advice import TieSerializer
 from .base import Answer, flag, identities, identity, moment, number, one_of, string, whole
+from .events import EventSerializer
 
 
 class PersonSerializer(Answer):
@@ -217,4 +221,52 @@ class QuestionStatisticsSerializer(Answer):
         "total": AnsweringSerializer.example,
         "by": "owner",
         "groups": [AnsweringGroupSerializer.example],
+    }
+
+
+class UnplacedRowSerializer(Answer):
+    """A row of an import that names a person and found no client."""
+
+    source = string("The system it came from.")  # type: ignore[assignment]
+    external_id = string("Its id there.")
+    type = string("What it would have become.")
+    occurred_at = moment("When it happened.")
+    expires_at = moment("When it is dropped.")
+    data = serializers.DictField(help_text="What the type says.")  # type: ignore[assignment]
+    text = string("The words.", null=True)
+    example = {
+        "source": "calendar",
+        "external_id": "a17",
+        "type": "meeting_held",
+        "occurred_at": EARLIER,
+        "expires_at": LATER,
+        "data": {"mode": "video"},
+        "text": None,
+    }
+
+
+class PersonExportSerializer(Answer):
+    """Everything that is recorded about a person."""
+
+    format = string("relationships-person/1.")
+    organisation = string("Whose records these are.")
+    exported_at = moment("When.")
+    person = ContactSerializer(help_text="Who they are.")
+    events = EventSerializer(many=True, help_text="Every event that names them, with its corrections.")
+    questions = QuestionSerializer(many=True, help_text="What they asked.")
+    meetings = MeetingSerializer(many=True, help_text="The meetings of those events.")
+    ties = TieSerializer(many=True, help_text="Who of us knows them, and how well.")
+    unplaced = UnplacedRowSerializer(many=True, help_text="Rows of imports that wait for a client.")
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Rows in each list; comes last.")
+    example = {
+        "format": "relationships-person/1",
+        "organisation": "Our house",
+        "exported_at": NOW,
+        "person": ContactSerializer.example,
+        "events": [EventSerializer.example],
+        "questions": [QuestionSerializer.example],
+        "meetings": [MeetingSerializer.example],
+        "ties": [TieSerializer.example],
+        "unplaced": [],
+        "counts": {"events": 1, "questions": 1, "meetings": 1, "ties": 1, "unplaced": 0},
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.http import StreamingHttpResponse
 from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from relationships import commands, queries
 from relationships.domain.fields import FieldError, unknown_field
+from relationships.exports import person_json
 from relationships.queries import agenda, answering
 from relationships.queries.changes import seen
 
@@ -15,13 +17,14 @@ from .. import parameters, requests
 from ..conditions import etag, expected_version
 from ..errors import invalid
 from ..idempotency import idempotent
-from ..operations import Body, answer, operation, page_of
+from ..operations import JSON, Body, answer, operation, page_of
 from ..parameters import CLIENT, LIMIT, OWNER, PAGE, SINCE, TEAM, UNTIL, Parameter, choice, flag, word
 from ..resource import Resource
 from ..serializers.roster import (
     ContactSerializer,
     ErasureSerializer,
     MeetingSerializer,
+    PersonExportSerializer,
     PersonSerializer,
     QuestionSerializer,
     QuestionStatisticsSerializer,
@@ -162,6 +165,25 @@ class ContactErasure(Resource):
             self.principal, id, reason=self.body.get("reason"), now=self.now, request_id=self.request_id
         )
         return Response(ErasureSerializer.written(erasure))
+
+
+class ContactExport(Resource):
+    @operation(
+        "export_contact",
+        "Everything that is recorded about a person",
+        tag="roster",
+        scope="text:read",
+        description=(
+            "For a request by the person (GDPR, articles 15 and 20): who they are, every event that names them with "
+            "its words and its corrections, their questions, meetings and ties, and rows of imports that wait for a "
+            "client. It streams, and ends with the counts: a document without `counts` is not whole."
+        ),
+        replies={200: answer(PersonExportSerializer, "All of it.")},
+    )
+    def get(self, request: Request, id: str) -> StreamingHttpResponse:
+        record = queries.person(self.principal, id, now=self.now)
+        name = f'attachment; filename="person-{record.contact.pk}.json"'
+        return StreamingHttpResponse(person_json(record), content_type=JSON, headers={"Content-Disposition": name})
 
 
 class Meetings(Resource):

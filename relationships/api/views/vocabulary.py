@@ -22,7 +22,10 @@ _SCHEMA: dict[str, Any] = {
         "postable": {"type": "boolean", "description": "False: another resource makes it, and posting it is a 403."},
         "summary": {"type": "string", "description": "What it says."},
         "schema": {"type": "object", "description": "JSON Schema 2020-12 of its `data`."},
-        "example": {"type": "object", "description": "Valid `data`."},
+        "example": {
+            "type": "object",
+            "description": "`data` that can be posted as it stands; a correction's `event_id` is one of yours.",
+        },
     },
 }
 _LIST = {
