@@ -47,6 +47,18 @@ _CONDITIONS = {
     "If-Match": 'The `ETag` of the client that you decided on, such as `"v7"`; 412 when it has changed since.',
     "If-None-Match": "The `ETag` that you have; 304 when nothing has changed.",
 }
+# The folders in which documents and importers show the operations.
+_TAGS = {
+    "clients": "Who they are.",
+    "events": "What happened: recorded, corrected, read as a feed.",
+    "standing": "Where one client stands, and why.",
+    "pipeline": "All clients together.",
+    "agenda": "What is planned, open and due.",
+    "advice": "What to do next, who knows whom, what leaves with a colleague.",
+    "roster": "Who is who: contacts and our people.",
+    "event types": "The vocabulary.",
+    "problems": "Refusals.",
+}
 _PATHS = {
     "id": "An id, or for clients also `source:external id`.",
     "type": "The name of an event type.",
@@ -227,6 +239,8 @@ def _example(code: str) -> dict[str, Any]:
 
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Adds the components that no serializer stands for (a hook of drf-spectacular)."""
+    result["servers"] = [{"url": "/", "description": "Where this document comes from."}]
+    result["tags"] = [{"name": name, "description": meaning} for name, meaning in _TAGS.items()]
     components = result.setdefault("components", {})
     components.setdefault("schemas", {}).update({"Problem": _PROBLEM, **requests.event_components()})
     components["schemas"] = dict(sorted(components["schemas"].items()))

@@ -35,3 +35,10 @@ class CloudEventsRenderer(JsonRenderer):
 
     media_type = "application/cloudevents-batch+json"
     format = "cloudevents"
+
+
+class PageRenderer(JsonRenderer):
+    """A document for people. The view writes it; this writes the problem when there is one instead, as JSON."""
+
+    media_type = "text/html"
+    format = "html"

@@ -9,7 +9,9 @@ from unittest import mock
 
 import pytest
 from django.db import OperationalError
+from django.test import Client as Browser
 from django.utils import timezone
+from django.utils.html import escape
 
 from accounts.models import ApiKey
 from relationships.api.errors import KINDS
@@ -67,6 +69,21 @@ def test_a_database_that_does_not_answer_is_a_503(api: Caller) -> None:
 def test_all_codes_are_explained_where_their_type_points(api: Caller) -> None:
     listed = Caller().get("/api/problems").body["data"]
     assert [one["code"] for one in listed] == list(KINDS)
+
+
+def test_a_browser_gets_the_same_as_a_page_and_programs_never_do(db: None) -> None:
+    browser = Browser()
+    chrome = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    page = browser.get("/api/problems", headers={"Accept": chrome})
+    assert page.headers["Content-Type"].startswith("text/html")
+    for code, kind in KINDS.items():
+        assert f'id="{code}"' in page.content.decode()
+        assert escape(kind.remedy) in page.content.decode()
+    for accept in ("*/*", "application/json"):
+        assert browser.get("/api/problems", headers={"Accept": accept}).headers["Content-Type"] == "application/json"
+    refused = browser.get("/api/problems?x=1", headers={"Accept": chrome})
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert browser.get("/api/nowhere", headers={"Accept": chrome}).headers["Content-Type"] == "application/problem+json"
 
 
 # ---------------------------------------------------------------------- bodies

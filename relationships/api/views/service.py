@@ -9,6 +9,7 @@ from typing import Any
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -21,7 +22,7 @@ from .. import metrics
 from ..errors import KINDS
 from ..openapi import document, to_yaml
 from ..operations import Body, Reply, operation
-from ..renderers import to_json
+from ..renderers import JsonRenderer, PageRenderer, to_json
 from ..resource import Resource
 
 SILENT_AFTER = timedelta(minutes=3)
@@ -99,6 +100,10 @@ class Docs(SpectacularSwaggerSplitView):
 
 
 class Problems(Resource):
+    """Programs get JSON; a browser, which asks for HTML first, gets the page that `type` of a problem points into."""
+
+    renderer_classes = [JsonRenderer, PageRenderer]
+
     @operation(
         "list_problems",
         "All codes of refusal",
@@ -142,12 +147,16 @@ class Problems(Resource):
                             }
                         },
                     ),
+                    Body({"type": "string"}, {"a page": "<!DOCTYPE html>…"}, PageRenderer.media_type),
                 ),
             )
         },
     )
-    def get(self, request: Request) -> Response:
-        return Response({"data": [described(code) for code in KINDS]})
+    def get(self, request: Request) -> Response | HttpResponse:
+        kinds = [described(code) for code in KINDS]
+        if request.accepted_renderer.format == PageRenderer.format:
+            return render(request, "api/problems.html", {"kinds": kinds})
+        return Response({"data": kinds})
 
 
 def described(code: str) -> dict[str, Any]:
