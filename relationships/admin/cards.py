@@ -40,6 +40,7 @@ UNSAID = {
     "precision",
     "answer",
     "handles",
+    "handle_macs",
     "channel",
     "commitment_id",
     "contact_id",

@@ -78,7 +78,8 @@ def test_a_browser_gets_the_same_as_a_page_and_programs_never_do(db: None) -> No
     assert page.headers["Content-Type"].startswith("text/html")
     for code, kind in KINDS.items():
         assert f'id="{code}"' in page.content.decode()
-        assert escape(kind.remedy) in page.content.decode()
+        assert escape(kind.title) in page.content.decode()
+    assert "Wait for <code>Retry-After</code> seconds." in page.content.decode()
     for accept in ("*/*", "application/json"):
         assert browser.get("/api/problems", headers={"Accept": accept}).headers["Content-Type"] == "application/json"
     refused = browser.get("/api/problems?x=1", headers={"Accept": chrome})

@@ -155,8 +155,13 @@ class Problems(Resource):
     def get(self, request: Request) -> Response | HttpResponse:
         kinds = [described(code) for code in KINDS]
         if request.accepted_renderer.format == PageRenderer.format:
-            return render(request, "api/problems.html", {"kinds": kinds})
+            return render(request, "api/problems.html", {"kinds": [(kind, _marked(kind["remedy"])) for kind in kinds]})
         return Response({"data": kinds})
+
+
+def _marked(text: str) -> list[tuple[str, bool]]:
+    """A text in pieces, each with whether it stands between backticks."""
+    return [(piece, number % 2 == 1) for number, piece in enumerate(text.split("`"))]
 
 
 def described(code: str) -> dict[str, Any]:
