@@ -91,7 +91,9 @@ def clients(
     place = place_of(LIST, sort, order, cursor)
     at = place.at if place else now
     live = _behind(scope, at) if stage is not None or health is not None or falls_before or order.key in KEYS else {}
-    found = _placed(scope, named_clients(scope, owner=owner, team=team, q=q, external_id=external_id), at, order.key, live)
+    found = _placed(
+        scope, named_clients(scope, owner=owner, team=team, q=q, external_id=external_id), at, order.key, live
+    )
     for name, value, allowed in (("stage", stage, STAGES), ("health", health, HEALTHS)):
         if value is not None:
             values = [value] if isinstance(value, str) else list(value)
