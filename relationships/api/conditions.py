@@ -12,7 +12,11 @@ from relationships.domain.fields import FieldError
 
 from .errors import Problem, invalid
 
-_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e]*)"\s*')
+_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
+_ONE = r'(W/)?"[!#-~]*"'
+# What the headers hold, for the OpenAPI document too: any, or one tag or more.
+TAGS = rf"^(\*|{_ONE}( *, *{_ONE})*)$"
+_LIST = re.compile(rf"\s*{_ONE}(\s*,\s*{_ONE})*\s*")
 _OURS = re.compile(r"v(\d{1,18})(?:\.\S*)?")
 
 
@@ -42,11 +46,10 @@ def not_modified(request: Request, tag: str) -> bool:
 
 
 def _tags(header: str, given: str) -> list[tuple[bool, str]]:
-    found = [_TAG.fullmatch(part) for part in given.split(",")]
-    if not all(found):
+    if not _LIST.fullmatch(given):
         wanted = f'{header} holds entity tags in quotes, such as "v7", or *.'
         raise invalid([FieldError(header, "malformed_header", wanted)])
-    return [(match[1] is not None, match[2]) for match in found if match]
+    return [(bool(weak), tag) for weak, tag in _TAG.findall(given)]
 
 
 def expected_version(request: Request, current: Callable[[], int]) -> int | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from .errors import Problem, invalid
 from .renderers import to_json
 
 LONGEST = 255
+PATTERN = "^[!-~]([ -~]*[!-~])?$"
 KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 _KEPT_HEADERS = ("Location", "ETag")
@@ -104,8 +106,8 @@ def _refused(view: Any, taken: str, error: Exception) -> Response:
 
 
 def _sent(view: Any, request: Request, key: str) -> _Sent:
-    if not 0 < len(key) <= LONGEST or not key.isprintable():
-        detail = f"It has 1 to {LONGEST} printable characters."
+    if len(key) > LONGEST or not re.fullmatch(PATTERN, key):
+        detail = f"It has 1 to {LONGEST} printable characters of ASCII."
         raise invalid([FieldError("Idempotency-Key", "malformed_header", detail)])
     body = orjson.dumps(request.data, default=repr, option=orjson.OPT_SORT_KEYS)
     query = request.META.get("QUERY_STRING", "").encode()

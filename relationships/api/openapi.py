@@ -11,8 +11,10 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.renderers import OpenApiYamlRenderer
 
-from . import requests
+from . import idempotency, requests
+from .conditions import TAGS
 from .errors import KINDS, MEDIA_TYPE
+from .links import LINKS
 from .operations import Body, Operation, Reply, operation_of
 from .serializers.base import Answer
 
@@ -130,6 +132,9 @@ class Schema(AutoSchema):
         }
         if reply.bodies:
             written["content"] = self._content(reply.bodies)
+        links = LINKS.get(promised.id, {}) if reply.bodies else {}
+        if links:
+            written["links"] = {name: link.document() for name, link in links.items()}
         return written
 
     def _content(self, bodies: Iterable[Body]) -> dict[str, Any]:
@@ -170,15 +175,19 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _header_parameters(promised: Operation, method: str) -> list[dict[str, Any]]:
-    found = [_header_parameter(name, _CONDITIONS[name], required=method == "PATCH") for name in promised.conditions]
+    found = [
+        _header_parameter(name, _CONDITIONS[name], TAGS, required=method == "PATCH") for name in promised.conditions
+    ]
     if method == "POST":
         meaning = "Sent again with the same key, the request is answered again and not done again. Kept for 24 hours."
-        found.append(_header_parameter("Idempotency-Key", meaning, most=255))
+        found.append(_header_parameter("Idempotency-Key", meaning, idempotency.PATTERN, most=idempotency.LONGEST))
     return found
 
 
-def _header_parameter(name: str, meaning: str, *, required: bool = False, most: int = 1_000) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1, "maxLength": most}
+def _header_parameter(
+    name: str, meaning: str, pattern: str, *, required: bool = False, most: int = 1_000
+) -> dict[str, Any]:
+    schema = {"type": "string", "minLength": 1, "maxLength": most, "pattern": pattern}
     return {"name": name, "in": "header", "required": required, "description": meaning, "schema": schema}
 
 

@@ -43,7 +43,7 @@ class Parameter:
 
     def document(self) -> dict[str, Any]:
         """The parameter as OpenAPI describes it."""
-        schema = {"type": "array", "items": dict(self.schema)} if self.many else dict(self.schema)
+        schema = {"type": "array", "minItems": 1, "items": dict(self.schema)} if self.many else dict(self.schema)
         described = {"name": self.name, "in": "query", "required": self.required, "description": self.meaning}
         how = {"style": "form", "explode": False} if self.many else {}
         example = {} if self.example is None else {"example": self.example}

@@ -11,6 +11,7 @@ from typing import Any
 from relationships.commands.clients import DETAILS
 from relationships.commands.drafting import LONGEST_TEXT, PRECISIONS
 from relationships.domain.events import EVENT_TYPES, json_schema
+from relationships.domain.fields import EMAIL
 
 from .examples import CLIENT, COLLEAGUE, CONTACT, EARLIER, EVENT, NOW, QUESTION
 
@@ -20,6 +21,8 @@ _ENVELOPE: dict[str, Any] = {
     "occurred_at": {"type": "string", "format": "date-time", "description": "When it happened, with an offset."},
     "occurred_tz": {
         "type": ["string", "null"],
+        "minLength": 1,
+        "format": "time-zone",
         "description": "IANA name of the zone it was said in; UTC unless given.",
     },
     "precision": {
@@ -27,17 +30,25 @@ _ENVELOPE: dict[str, Any] = {
         "enum": [*PRECISIONS, None],
         "description": "A day or month stands at its first instant in `occurred_tz`; instant unless given.",
     },
-    "source": {"type": ["string", "null"], "minLength": 1, "maxLength": 80, "description": "What reports it."},
+    "source": {
+        "type": ["string", "null"],
+        "minLength": 1,
+        "maxLength": 80,
+        "pattern": r"\S",
+        "description": "What reports it.",
+    },
     "external_id": {
         "type": ["string", "null"],
         "minLength": 1,
         "maxLength": 255,
+        "pattern": r"\S",
         "description": "Its id there. Sent again with the same `source`, it is recorded once.",
     },
     "text": {
         "type": ["string", "null"],
         "minLength": 1,
         "maxLength": LONGEST_TEXT,
+        "pattern": r"\S",
         "description": "The words themselves: personal, stored encrypted.",
     },
 }
@@ -106,7 +117,12 @@ BULK_EVENT = {
 
 def _client_schema(required: list[str]) -> dict[str, Any]:
     properties = json_schema("client_registered")["properties"]
-    owner = {"type": ["string", "null"], "description": "One of our people, by id or e-mail address; null: nobody."}
+    owner = {
+        "type": ["string", "null"],
+        "pattern": rf"^({EMAIL}|[0-9A-Fa-f]{{8}}(-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}})$",
+        "maxLength": 254,
+        "description": "One of our people, by id or e-mail address; null: nobody.",
+    }
     return {
         "type": "object",
         "required": required,

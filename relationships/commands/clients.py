@@ -15,7 +15,7 @@ from accounts.roles import Principal
 from relationships import event_store, projections
 from relationships.domain.draft import Draft
 from relationships.domain.events import InvalidData, clean
-from relationships.domain.fields import Errors, FieldError, escaped, shown, unknown_field
+from relationships.domain.fields import Errors, FieldError, escaped, is_email, shown, unknown_field
 from relationships.domain.identity import normal_domain, normal_name
 from relationships.domain.ids import uuid7
 from relationships.domain.instants import to_us
@@ -32,6 +32,8 @@ from .scopes import demand
 
 DETAILS = ("name", "tier", "time_zone", "tags", "domains", "owner", "external_ids", "remote_only")
 MOST = 1_000
+LONGEST_NAME = 200
+LONGEST_DOMAIN = 253
 
 
 def register_client(
@@ -247,6 +249,8 @@ def _cleaned(type: str, stated: Mapping[str, Any]) -> dict[str, Any]:
         errors.append(FieldError("/name", "required", "A client has a name."))
     if owner is not None and not _names_somebody(owner):
         errors.append(FieldError("/owner", "invalid_person", f"{shown(owner)} is neither an id nor an e-mail address."))
+    if not errors:
+        errors += _unkeepable(details)
     if errors:
         raise Invalid(errors)
     if "domains" in details:
@@ -258,8 +262,18 @@ def _cleaned(type: str, stated: Mapping[str, Any]) -> dict[str, Any]:
     return details if owner is None else {**details, "owner": owner}
 
 
+def _unkeepable(details: Mapping[str, Any]) -> Iterable[FieldError]:
+    """What does not fit, or says nothing, in the normal form by which it is found: one letter may become several."""
+    length = len(normal_name(details.get("name", "")))
+    if length > LONGEST_NAME:
+        yield FieldError("/name", "too_long", f"For searching it has {length} characters; at most {LONGEST_NAME}.")
+    for number, domain in enumerate(details.get("domains", ())):
+        if not 0 < len(normal_domain(domain)) <= LONGEST_DOMAIN:
+            yield FieldError(f"/domains/{number}", "invalid_domain", f"{shown(domain)} is no internet domain.")
+
+
 def _names_somebody(owner: Any) -> bool:
-    return isinstance(owner, str) and "\0" not in owner and (as_id(owner) is not None or "@" in owner)
+    return isinstance(owner, str) and (as_id(owner) is not None or is_email(owner))
 
 
 def _unique(external_ids: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:

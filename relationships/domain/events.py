@@ -531,9 +531,9 @@ class BrandStatement:
 class ClientDetails:
     name: str | None = spec("text", "The firm's name.")
     tier: str | None = spec("choice", "How closely it is kept.", choices=TIERS)
-    time_zone: str | None = spec("text", "Its IANA zone, in which question targets count.", most=64)
-    tags: list[str] | None = spec("texts", "Words of your own.", most=50)
-    domains: list[str] | None = spec("texts", "Its internet domains.", most=50)
+    time_zone: str | None = spec("zone", "Its IANA zone, in which question targets count.", most=64)
+    tags: list[str] | None = spec("texts", "Words of your own.", most=50, each=80)
+    domains: list[str] | None = spec("texts", "Its internet domains.", most=50, each=253)
     owner: str | None = spec("id", "The colleague who looks after it.")
     external_ids: list[dict[str, str]] | None = spec("externals", "Its names in other systems.", most=50)
     remote_only: bool | None = spec("boolean", "Whether video stands for meeting in person.")

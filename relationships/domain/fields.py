@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from .identity import normal_email, normal_handle
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -30,8 +32,8 @@ Errors = list[FieldError]
 class Spec:
     """What one field may hold.
 
-    `kind` names an entry of `KINDS`; `most` is the longest text, largest number or longest list; `sealed` marks
-    personal text, which is stored encrypted; `default` is taken when nothing is said.
+    `kind` names an entry of `KINDS`; `most` is the longest text, largest number or longest list, `each` the longest
+    text in a list; `sealed` marks personal text, which is stored encrypted; `default` is taken when nothing is said.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Spec:
     sealed: bool = False
     choices: tuple[str, ...] = ()
     most: int = 200
+    each: int = 255
     default: Any = None
 
 
@@ -157,7 +160,7 @@ def _check_id(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
 def _check_person(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
     """A person not yet resolved: an id, an e-mail address, or an account on a platform."""
     if isinstance(value, str):
-        if _EMAIL.fullmatch(value.strip()) and text_fault(value) is None and len(value) <= 254:
+        if is_email(value):
             return value.strip()
         try:
             return str(uuid.UUID(value))
@@ -167,13 +170,39 @@ def _check_person(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
             return value
     if not isinstance(value, dict):
         return _wrong(pointer, value, "an id, an e-mail address or {platform, handle, name}", errors)
-    return _check_parts(value, _PERSON_PARTS, ("platform", "handle"), pointer, errors)
+    return _check_account(value, _PERSON_PARTS, pointer, errors)
 
 
-_EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
-_PERSON_PARTS = {"platform": 60, "handle": 255, "name": 200}
+EMAIL = r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+"
+_EMAIL = re.compile(EMAIL)
+_LONGEST_EMAIL = 254
+
+
+def is_email(value: str) -> bool:
+    """Whether this is written like an e-mail address, and short enough to be kept in its normal form too."""
+    fits = len(value) <= _LONGEST_EMAIL and len(normal_email(value)) <= _LONGEST_EMAIL
+    return fits and text_fault(value) is None and _EMAIL.fullmatch(value.strip()) is not None
+
+
+_PERSON_PARTS = {"platform": 40, "handle": 254, "name": 200}
 _EXTERNAL_PARTS = {"source": 60, "id": 255}
-_HANDLE_PARTS = {"platform": 60, "handle": 255}
+_HANDLE_PARTS = {"platform": 40, "handle": 254}
+
+
+def _check_account(value: dict[str, Any], parts: dict[str, int], pointer: str, errors: Errors) -> Any:
+    """A handle on a platform, which has to fit in its normal form too: folding case makes some letters two."""
+    before = len(errors)
+    clean = _check_parts(value, parts, ("platform", "handle"), pointer, errors)
+    if len(errors) > before:
+        return clean
+    normal = normal_handle(clean["platform"], clean["handle"])
+    if not normal:
+        errors.append(FieldError(f"{pointer}/handle", "blank", f"{shown(clean['handle'])} names nobody."))
+    if len(normal) > parts["handle"]:
+        errors.append(FieldError(f"{pointer}/handle", "too_long", f"In lower case it has {len(normal)} characters."))
+    if len(clean["platform"].casefold()) > parts["platform"]:
+        errors.append(FieldError(f"{pointer}/platform", "too_long", "It is too long in lower case."))
+    return clean
 
 
 def _check_parts(
@@ -204,7 +233,7 @@ def _check_external(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any
 def _check_handle(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
     if not isinstance(value, dict):
         return _wrong(pointer, value, "{platform, handle}", errors)
-    return _check_parts(value, _HANDLE_PARTS, ("platform", "handle"), pointer, errors)
+    return _check_account(value, _HANDLE_PARTS, pointer, errors)
 
 
 def _check_object(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
@@ -220,7 +249,7 @@ def _listing(check_one: Check, *, distinct: bool = False) -> Check:
         if len(value) > spec.most:
             errors.append(FieldError(pointer, "too_many", f"{len(value)} entries; at most {spec.most} are kept."))
             return value
-        one = Spec("text", spec.doc, most=255)
+        one = Spec("text", spec.doc, most=spec.each)
         entries = [check_one(entry, one, f"{pointer}/{number}", errors) for number, entry in enumerate(value)]
         # Who is named twice is still one: the rules count heads.
         return list({repr(entry): entry for entry in entries}.values()) if distinct else entries
@@ -245,7 +274,7 @@ def escaped(name: str) -> str:
 
 
 Check = Callable[[Any, Spec, str, Errors], Any]
-_TEXT = {"type": "string", "minLength": 1}
+_TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _ID = {"type": "string", "format": "uuid"}
 
 
@@ -257,7 +286,7 @@ def _parts_schema(parts: dict[str, int], required: list[str]) -> dict[str, Any]:
 _PERSON = {
     "anyOf": [
         _ID,
-        {"type": "string", "format": "email", "pattern": "@"},
+        {"type": "string", "format": "email", "pattern": f"^{EMAIL}$", "maxLength": _LONGEST_EMAIL},
         _parts_schema(_PERSON_PARTS, ["platform", "handle"]),
     ]
 }
@@ -270,6 +299,7 @@ def _list_schema(items: dict[str, Any]) -> Callable[[Spec], dict[str, Any]]:
 # kind → (check, JSON Schema)
 KINDS: dict[str, tuple[Check, Callable[[Spec], dict[str, Any]]]] = {
     "text": (check_text, lambda spec: {**_TEXT, "maxLength": spec.most}),
+    "zone": (check_text, lambda spec: {**_TEXT, "maxLength": spec.most, "format": "time-zone"}),
     "choice": (_check_choice, lambda spec: {"type": "string", "enum": list(spec.choices)}),
     "time": (_check_time, lambda spec: {"type": "string", "format": "date-time"}),
     "integer": (_check_integer, lambda spec: {"type": "integer", "minimum": 0, "maximum": spec.most}),
@@ -278,7 +308,10 @@ KINDS: dict[str, tuple[Check, Callable[[Spec], dict[str, Any]]]] = {
     "ids": (_listing(_check_id, distinct=True), _list_schema(_ID)),
     "person": (_check_person, lambda spec: dict(_PERSON)),
     "people": (_listing(_check_person, distinct=True), _list_schema(_PERSON)),
-    "texts": (_listing(check_text), _list_schema({**_TEXT, "maxLength": 255})),
+    "texts": (
+        _listing(check_text),
+        lambda spec: {"type": "array", "maxItems": spec.most, "items": {**_TEXT, "maxLength": spec.each}},
+    ),
     "externals": (
         _listing(_check_external),
         _list_schema(_parts_schema(_EXTERNAL_PARTS, ["source", "id"])),

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from urllib.error import URLError
-from urllib.request import urlopen
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -22,83 +14,14 @@ from django.core.management.base import CommandError
 
 from config import embedded
 from relationships.management.commands.up import check_port, is_loopback, shown_host
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Installation:
-    """A data folder and what runs on it."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.output = data / "output.txt"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, timeout=60
-        )
-
-    def up(self) -> str:
-        """Starts it and returns all it said until it was ready."""
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--port", str(self.port), "--no-demo"],
-                cwd=ROOT, env=self.environment, stdout=output, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        process = self.process
-        eventually(lambda: "Ready: " in self.said() or process.poll() is not None)
-        assert "Ready: " in self.said(), self.said()
-        return self.said()
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def end(self, number: signal.Signals) -> int:
-        assert self.process
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-    def answers(self) -> bool:
-        try:
-            with urlopen(f"{self.url}/health/live", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (URLError, OSError):
-            return False
-
-    def children(self) -> list[int]:
-        return [int(pid) for pid, _ in json.loads((self.data / "up.json").read_text())["children"]]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG")}
-        return kept | {"DATA_DIR": str(self.data)}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def eventually(holds: Callable[[], bool], *, within_s: float = 120) -> None:
-    give_up_at = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < give_up_at, "it never came to be"
-        time.sleep(0.1)
+from tests.installation import Installation, eventually, free_port
+from tests.installation import installation as fresh_installation
 
 
 @pytest.fixture
 def installation() -> Iterator[Installation]:
-    with TemporaryDirectory(prefix="up-") as folder:
-        made = Installation(Path(folder))
+    with fresh_installation() as made:
         yield made
-        if made.process and made.process.poll() is None:
-            made.end(signal.SIGTERM)
-        embedded.stop(made.data / "pg")
 
 
 @pytest.mark.slow

@@ -1,0 +1,86 @@
+"""What schemathesis cannot know of this API: how NDJSON is written, and what a schema cannot say.
+
+Loaded by schemathesis itself (see schemathesis.toml), in a process without Django.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import uuid
+from typing import Any
+from zoneinfo import available_timezones
+
+import schemathesis
+from hypothesis import strategies
+from schemathesis.openapi import format
+from schemathesis.specs.openapi.checks import AcceptedNegativeData, RejectedPositiveData
+
+NDJSON = "application/x-ndjson"
+
+# Why a request that fits its schema may be refused all the same: each rests on what is in the log, or on the clock.
+UNKNOWABLE = {
+    "invalid_cursor": "cursors are opaque: only the API can make one",
+    "unknown_event": "the id of an event of this client",
+    "unknown_contact": "the id of a contact of this client",
+    "unknown_person": "the id of one of our people",
+    "future_time": "nothing has happened after now",
+    "out_of_range": "moments before 1970 and after 2200 are well-formed times",
+    "invalid_time": "leap seconds and Feb 30 are well-formed times",
+    "in_the_future": "nobody knew anything after now",
+    "before_start": "an end before its start",
+    "out_of_order": "an end before its start, also where the end is now",
+    "unsafe_text": "NUL is a character of JSON, and of no text that PostgreSQL keeps",
+    "invalid_text": "the same in an address",
+    "required": "an external_id needs a source, and a bulk entry names its client in one of two ways",
+    "invalid_domain": "what is left of a domain without its scheme and path",
+    "invalid_source": "a source has no colon",
+    "blank": "zero-width signs are no text, and a handle that is an @ names nobody",
+    "too_long": "folding case makes one letter two",
+    "erased": "an erased person stays erased",
+}
+
+format("time-zone", strategies.sampled_from(sorted(available_timezones())))
+
+_numbers = itertools.count()
+
+
+@schemathesis.serializer(NDJSON)
+def lines(ctx: Any, value: Any) -> bytes:
+    """One JSON value a line: the document describes a line, and a list stands for several."""
+    many = value if isinstance(value, list) else [value]
+    return b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in many)
+
+
+@schemathesis.deserializer(NDJSON)
+def first_line(ctx: Any, response: Any) -> Any:
+    return json.loads(response.content.split(b"\n", 1)[0] or b"null")
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Every key its own request: under one that was used before, nothing behind it would ever be reached.
+
+    What a repeated key does has tests of its own (tests/api/test_idempotency.py)."""
+    key = (case.headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and key.isascii() and key.isprintable() and 0 < len(key.strip()) <= 200:
+        case.headers["Idempotency-Key"] = f"{key.strip()}-{uuid.UUID(int=next(_numbers))}"
+
+
+@schemathesis.hook
+def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
+    """Whether a failure is one: False where the schema was kept, or broken, in a way that no schema can tell."""
+    if isinstance(failure, RejectedPositiveData):
+        return not _unknowable(response)
+    if isinstance(failure, AcceptedNegativeData) and case.operation.path.endswith("/bulk"):
+        # What is wrong with one entry does not stop the rest: its refusal stands in its own result.
+        return not any("problem" in result for result in response.json()["results"])
+    return True
+
+
+def _unknowable(response: Any) -> bool:
+    """Whether a request was refused for nothing but what its schema cannot say."""
+    if response.status_code not in (400, 422):
+        return False
+    codes = {error["code"] for error in response.json()["errors"]}
+    return bool(codes) and codes <= UNKNOWABLE.keys()
