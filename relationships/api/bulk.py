@@ -86,7 +86,34 @@ def result(request: Request, name: str, index: int, status: int, id: str | None,
     return {"index": index, "status": problem.status, "problem": problem.document(request)}
 
 
-def _reply(name: str, example: str) -> Reply:
+_INDEX = {"type": "integer", "description": "Which entry, from 0."}
+_STATUS = {"type": "integer", "description": "201 made, 200 known already, else why not."}
+
+
+def _made(name: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "What an entry became.",
+        "required": ["index", "status", name],
+        "properties": {"index": _INDEX, "status": _STATUS, name: {"type": "string", "format": "uuid"}},
+        "additionalProperties": False,
+    }
+
+
+COMPONENTS: dict[str, Any] = {
+    "EventResult": _made("event_id"),
+    "ClientResult": _made("client_id"),
+    "Refusal": {
+        "type": "object",
+        "description": "Why an entry was not taken.",
+        "required": ["index", "status", "problem"],
+        "properties": {"index": _INDEX, "status": _STATUS, "problem": {"$ref": "#/components/schemas/Problem"}},
+        "additionalProperties": False,
+    },
+}
+
+
+def _reply(name: str, example: str, title: str) -> Reply:
     kind = KINDS["not_found"]
     problem = {
         "type": "/api/problems#not_found",
@@ -98,27 +125,19 @@ def _reply(name: str, example: str) -> Reply:
         "request_id": "0f2c9d1e",
         "errors": [],
     }
-    index = {"type": "integer", "description": "Which entry, from 0."}
-    status = {"type": "integer", "description": "201 made, 200 known already, else why not."}
-    made = {
-        "type": "object",
-        "required": ["index", "status", name],
-        "properties": {"index": index, "status": status, name: {"type": "string", "format": "uuid"}},
-        "additionalProperties": False,
-    }
-    refused = {
-        "type": "object",
-        "required": ["index", "status", "problem"],
-        "properties": {"index": index, "status": status, "problem": {"$ref": "#/components/schemas/Problem"}},
-        "additionalProperties": False,
-    }
+    either = {"oneOf": [{"$ref": f"#/components/schemas/{one}"} for one in (title, "Refusal")]}
     schema = {
         "type": "object",
         "required": ["results"],
-        "properties": {"results": {"type": "array", "items": {"oneOf": [made, refused]}}},
+        "properties": {"results": {"type": "array", "items": either}},
     }
     results = [{"index": 0, "status": 201, name: example}, {"index": 1, "status": 404, "problem": problem}]
-    return Reply("What became of each, in their order.", (Body(schema, {"example": {"results": results}}),))
+    return Reply(
+        "What became of each, in their order.", (Body(schema, {"example": {"results": results}}, name=f"{title}s"),)
+    )
 
 
-RESULTS = {"event_id": _reply("event_id", EVENT), "client_id": _reply("client_id", CLIENT)}
+RESULTS = {
+    "event_id": _reply("event_id", EVENT, "EventResult"),
+    "client_id": _reply("client_id", CLIENT, "ClientResult"),
+}

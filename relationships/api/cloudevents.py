@@ -53,3 +53,25 @@ EXAMPLE = {
     "dataschema": "https://relationships.example/api/v1/event-types/question_answered",
     "data": EventSerializer.example,
 }
+
+CLOUD_EVENTS = {
+    "type": "array",
+    "description": "A batch in the JSON format of CloudEvents 1.0.",
+    "items": {
+        "type": "object",
+        "required": ["specversion", "source", "id", "type", "datacontenttype", "position", "data"],
+        "properties": {
+            "specversion": {"type": "string", "const": "1.0"},
+            "source": {"type": "string", "format": "uri-reference", "description": "The log."},
+            "id": {"type": "string", "description": "Unique in the log."},
+            "type": {"type": "string", "description": f"`{PREFIX}` and the type of the event."},
+            "datacontenttype": {"type": "string", "const": "application/json"},
+            "position": {"type": "integer", "description": "1, 2, 3 … within the log, without holes."},
+            "subject": {"type": "string", "description": "The client, if it is about one."},
+            "clientid": {"type": "string", "description": "The same."},
+            "time": {"type": "string", "format": "date-time", "description": "When it happened."},
+            "dataschema": {"type": "string", "format": "uri", "description": "What its data may hold."},
+            "data": {"anyOf": [EventSerializer, RedactedEventSerializer]},
+        },
+    },
+}

@@ -11,7 +11,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.renderers import OpenApiYamlRenderer
 
-from . import idempotency, requests
+from . import bulk, idempotency, requests
+from .components import named, with_names
 from .conditions import TAGS
 from .errors import KINDS, MEDIA_TYPE
 from .links import LINKS
@@ -81,19 +82,21 @@ _PROBLEM: dict[str, Any] = {
         "errors": {
             "type": "array",
             "description": "Each thing that was wrong.",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "code", "detail"],
-                "properties": {
-                    "pointer": {
-                        "type": "string",
-                        "description": "A JSON Pointer (RFC 6901) into the body, or the name of a parameter or header.",
-                    },
-                    "code": {"type": "string", "description": "What kind of mistake."},
-                    "detail": {"type": "string", "description": "What would be right."},
-                },
-            },
+            "items": {"$ref": "#/components/schemas/ProblemError"},
         },
+    },
+}
+_PROBLEM_ERROR: dict[str, Any] = {
+    "type": "object",
+    "description": "One thing that was wrong.",
+    "required": ["pointer", "code", "detail"],
+    "properties": {
+        "pointer": {
+            "type": "string",
+            "description": "A JSON Pointer (RFC 6901) into the body, or the name of a parameter or header.",
+        },
+        "code": {"type": "string", "description": "What kind of mistake."},
+        "detail": {"type": "string", "description": "What would be right."},
     },
 }
 
@@ -140,11 +143,20 @@ class Schema(AutoSchema):
     def _content(self, bodies: Iterable[Body]) -> dict[str, Any]:
         return {
             body.media_type: {
-                "schema": self._resolved(body.schema),
+                "schema": self._named(body),
                 "examples": {name.replace(" ", "-"): {"value": value} for name, value in body.examples.items()},
             }
             for body in bodies
         }
+
+    def _named(self, body: Body) -> Any:
+        """The schema of a body; a reference to a component when it has a name."""
+        schema = self._resolved(body.schema)
+        if body.name is None:
+            return schema
+        component = ResolvedComponent(body.name, ResolvedComponent.SCHEMA, schema, object=body.name)  # type: ignore[no-untyped-call]
+        self.registry.register_on_missing(component)
+        return component.ref
 
     def _resolved(self, schema: Any) -> Any:
         """A schema with its serializers put in as references to components."""
@@ -251,8 +263,11 @@ def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     result["servers"] = [{"url": "/", "description": "Where this document comes from."}]
     result["tags"] = [{"name": name, "description": meaning} for name, meaning in _TAGS.items()]
     components = result.setdefault("components", {})
-    components.setdefault("schemas", {}).update({"Problem": _PROBLEM, **requests.event_components()})
-    components["schemas"] = dict(sorted(components["schemas"].items()))
+    schemas = components.setdefault("schemas", {})
+    schemas.update({"Problem": _PROBLEM, "ProblemError": _PROBLEM_ERROR, **bulk.COMPONENTS})
+    schemas.update(requests.event_components())
+    components["schemas"] = dict(sorted({**with_names(schemas), **named()}.items()))
+    result["paths"] = with_names(result["paths"])
     components["headers"] = {
         name: {"description": meaning, "schema": {"type": "string"}} for name, meaning in _HEADERS.items()
     }

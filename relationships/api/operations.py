@@ -21,11 +21,14 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body of one media type: its JSON Schema or serializer, and named examples."""
+    """A body of one media type: its JSON Schema or serializer, and named examples.
+
+    A schema with a `name` becomes a component, which programs that are generated call by that name."""
 
     schema: Mapping[str, Any] | type[Answer]
     examples: Mapping[str, Any]
     media_type: str = JSON
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +93,5 @@ def page_of(shape: type[Answer], meaning: str) -> Reply:
         },
     }
     example = {"data": [shape.example], "next": None, "previous": None}
-    return Reply(meaning, (Body(schema, {"example": example}),), ("Link",))
+    name = f"{shape.__name__.removesuffix('Serializer')}Page"
+    return Reply(meaning, (Body(schema, {"example": example}, name=name),), ("Link",))

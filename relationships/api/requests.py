@@ -55,10 +55,7 @@ _ENVELOPE: dict[str, Any] = {
 _NAMING: dict[str, Any] = {
     "client_id": {"type": "string", "format": "uuid", "description": "Whose event it is."},
     "client": {
-        "type": "object",
-        "required": ["source", "id"],
-        "properties": {"source": {"type": "string"}, "id": {"type": "string"}},
-        "additionalProperties": False,
+        **json_schema("client_registered")["properties"]["external_ids"]["items"],
         "description": "The same by external id.",
     },
 }
@@ -74,6 +71,7 @@ def event_components() -> dict[str, Any]:
     components: dict[str, Any] = {}
     for name in postable():
         data = {key: value for key, value in json_schema(name).items() if key != "$schema"}
+        data["properties"] = {field: _without_default(one) for field, one in data["properties"].items()}
         title = _title(name)
         components[f"{title}Data"] = data
         components[f"{title}In"] = _event(name, {"$ref": f"{COMPONENTS}{title}Data"}, bool(data["required"]))
@@ -86,12 +84,20 @@ def event_components() -> dict[str, Any]:
     return components
 
 
+def _without_default(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What is taken when nothing is said, in words: of a `default` many generators make a field that has to be said."""
+    plain = {key: value for key, value in schema.items() if key != "default"}
+    if "default" in schema:
+        plain["description"] = f"{schema['description'].rstrip('.')}; {schema['default']} unless given."
+    return plain
+
+
 def _event(name: str, data: Mapping[str, Any], needed: bool) -> dict[str, Any]:
     return {
         "type": "object",
         "description": EVENT_TYPES[name].summary,
         "required": ["type", "occurred_at", *(["data"] if needed else [])],
-        "properties": {"type": {"type": "string", "enum": [name]}, **_ENVELOPE, "data": dict(data)},
+        "properties": {"type": {"type": "string", "const": name}, **_ENVELOPE, "data": dict(data)},
         "additionalProperties": False,
     }
 
@@ -101,6 +107,7 @@ def _title(name: str) -> str:
 
 
 EVENT_IN = {"$ref": f"{COMPONENTS}EventIn"}
+BULK_EVENT_REF = {"$ref": f"{COMPONENTS}BulkEvent"}
 BULK_EVENT = {
     "type": "object",
     "description": "As for one client, with the client named by `client_id` or `client`.",
@@ -109,7 +116,11 @@ BULK_EVENT = {
         **_NAMING,
         "type": {"type": "string", "enum": postable()},
         **_ENVELOPE,
-        "data": {"type": "object", "description": "See /api/v1/event-types."},
+        "data": {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "Which fields it has follows from `type`: see /api/v1/event-types.",
+        },
     },
     "additionalProperties": False,
 }
@@ -132,6 +143,7 @@ def _client_schema(required: list[str]) -> dict[str, Any]:
 
 
 CLIENT_IN = _client_schema(["name"])
+CLIENT_REF = {"$ref": f"{COMPONENTS}ClientIn"}
 CLIENT_CHANGES = _client_schema([])
 
 _PERSON: dict[str, Any] = {

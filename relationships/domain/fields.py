@@ -223,8 +223,9 @@ def _check_parts(
 def _check_external(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
     if not isinstance(value, dict):
         return _wrong(pointer, value, "{source, id}", errors)
+    before = len(errors)
     clean = _check_parts(value, _EXTERNAL_PARTS, ("source", "id"), pointer, errors)
-    if ":" in clean.get("source", ""):
+    if len(errors) == before and ":" in clean["source"]:
         detail = f"{shown(clean['source'])} holds a ':', which parts a source from its id: use another name."
         errors.append(FieldError(f"{pointer}/source", "invalid_source", detail))
     return clean
@@ -283,6 +284,9 @@ def _parts_schema(parts: dict[str, int], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
+_EXTERNAL = _parts_schema(_EXTERNAL_PARTS, ["source", "id"])
+_EXTERNAL["properties"]["source"]["pattern"] = r"^[^:]*[^:\s][^:]*$"
+
 _PERSON = {
     "anyOf": [
         _ID,
@@ -312,12 +316,9 @@ KINDS: dict[str, tuple[Check, Callable[[Spec], dict[str, Any]]]] = {
         _listing(check_text),
         lambda spec: {"type": "array", "maxItems": spec.most, "items": {**_TEXT, "maxLength": spec.each}},
     ),
-    "externals": (
-        _listing(_check_external),
-        _list_schema(_parts_schema(_EXTERNAL_PARTS, ["source", "id"])),
-    ),
+    "externals": (_listing(_check_external), _list_schema(_EXTERNAL)),
     "handles": (_listing(_check_handle), _list_schema(_parts_schema(_HANDLE_PARTS, ["platform", "handle"]))),
-    "object": (_check_object, lambda spec: {"type": "object"}),
+    "object": (_check_object, lambda spec: {"type": "object", "additionalProperties": True}),
 }
 
 

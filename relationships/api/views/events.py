@@ -19,7 +19,7 @@ from relationships.queries.scope import MOST
 
 from .. import parameters, requests
 from ..bulk import ATOMIC, RESULTS, Item, items_of, refuse, result
-from ..cloudevents import EXAMPLE, cloud_event
+from ..cloudevents import CLOUD_EVENTS, EXAMPLE, cloud_event
 from ..conditions import etag, expected_version
 from ..idempotency import idempotent
 from ..operations import CLOUDEVENTS, NDJSON, Body, Reply, answer, operation, page_of
@@ -126,9 +126,9 @@ class Events(Resource):
             200: Reply(
                 "A stretch of the log.",
                 (
-                    Body(_FEED_SCHEMA, {"a page": _FEED_EXAMPLE}),
+                    Body(_FEED_SCHEMA, {"a page": _FEED_EXAMPLE}, name="Feed"),
                     Body(EventSerializer, {"a line": EventSerializer.example}, NDJSON),
-                    Body({"type": "array", "items": {"type": "object"}}, {"a batch": [EXAMPLE]}, CLOUDEVENTS),
+                    Body(CLOUD_EVENTS, {"a batch": [EXAMPLE]}, CLOUDEVENTS, name="CloudEvents"),
                 ),
                 ("Link", "Next-Cursor"),
             )
@@ -209,12 +209,13 @@ class EventsBulk(Resource):
                 {
                     "type": "object",
                     "required": ["events"],
-                    "properties": {"events": {"type": "array", "maxItems": 1000, "items": requests.BULK_EVENT}},
+                    "properties": {"events": {"type": "array", "maxItems": 1000, "items": requests.BULK_EVENT_REF}},
                     "additionalProperties": False,
                 },
                 {"two events": {"events": requests.BULK_EXAMPLE}},
+                name="EventsIn",
             ),
-            Body(requests.BULK_EVENT, {"a line": requests.BULK_EXAMPLE[0]}, NDJSON),
+            Body(requests.BULK_EVENT, {"a line": requests.BULK_EXAMPLE[0]}, NDJSON, name="BulkEvent"),
         ),
         replies={200: RESULTS["event_id"]},
         problems=("batch_refused",),

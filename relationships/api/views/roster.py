@@ -72,7 +72,7 @@ class Contacts(Resource):
         tag="roster",
         scope="clients:write",
         description="A handle that somebody else at the client has is a conflict: `contact_id` says who.",
-        request=(Body(requests.CONTACT_IN, {"a buyer": requests.CONTACT_EXAMPLE}),),
+        request=(Body(requests.CONTACT_IN, {"a buyer": requests.CONTACT_EXAMPLE}, name="ContactIn"),),
         replies={201: answer(ContactSerializer, "The person was added.", "Location", "ETag")},
         problems=("not_found", "conflict"),
     )
@@ -119,7 +119,9 @@ class Contact(Resource):
             "What differs becomes an event of the client. `handles` replaces all of them; `left_at` says since when "
             "the person is gone."
         ),
-        request=(Body(requests.CONTACT_CHANGES, {"another role": {"role": "Managing director"}}),),
+        request=(
+            Body(requests.CONTACT_CHANGES, {"another role": {"role": "Managing director"}}, name="ContactChanges"),
+        ),
         replies={200: answer(ContactSerializer, "The contact as it is now.", "ETag")},
         conditions=("If-Match",),
         problems=("conflict", "precondition_failed", "precondition_required"),
@@ -152,7 +154,9 @@ class ContactErasure(Resource):
             "as they were. Whoever names one of their handles at this client again means the pseudonym. **It cannot "
             "be undone**; export first. Signed-in people have to be administrators."
         ),
-        request=(Body(requests.ERASE_IN, {"on request": {"reason": "Asked for by letter of 20 November"}}),),
+        request=(
+            Body(requests.ERASE_IN, {"on request": {"reason": "Asked for by letter of 20 November"}}, name="ErasureIn"),
+        ),
         replies={200: answer(ErasureSerializer, "They are erased, now or before.")},
         problems=("forbidden",),
     )

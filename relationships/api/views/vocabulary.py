@@ -21,9 +21,14 @@ _SCHEMA: dict[str, Any] = {
         "version": {"type": "integer", "description": "Version of its data."},
         "postable": {"type": "boolean", "description": "False: another resource makes it, and posting it is a 403."},
         "summary": {"type": "string", "description": "What it says."},
-        "schema": {"type": "object", "description": "JSON Schema 2020-12 of its `data`."},
+        "schema": {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "JSON Schema 2020-12 of its `data`.",
+        },
         "example": {
             "type": "object",
+            "additionalProperties": True,
             "description": "`data` that can be posted as it stands; a correction's `event_id` is one of yours.",
         },
     },
@@ -32,7 +37,7 @@ _LIST = {
     "type": "object",
     "required": ["data", "next", "previous"],
     "properties": {
-        "data": {"type": "array", "items": _SCHEMA},
+        "data": {"type": "array", "items": {"$ref": "#/components/schemas/EventTypeDescription"}},
         "next": {"type": "null", "description": "There is one page."},
         "previous": {"type": "null", "description": "There is one page."},
     },
@@ -52,6 +57,10 @@ def described(name: str) -> dict[str, Any]:
     }
 
 
+_EXAMPLE = described("meeting_held")
+_ONE_TYPE = {"data": [_EXAMPLE], "next": None, "previous": None}
+
+
 class EventTypes(Resource):
     @operation(
         "list_event_types",
@@ -61,7 +70,13 @@ class EventTypes(Resource):
         replies={
             200: Reply(
                 "All of them.",
-                (Body(_LIST, {"one type": {"data": [described("meeting_held")], "next": None, "previous": None}}),),
+                (
+                    Body(
+                        _LIST,
+                        {"one type": _ONE_TYPE},
+                        name="EventTypePage",
+                    ),
+                ),
             )
         },
     )
@@ -75,7 +90,7 @@ class EventType(Resource):
         "One type of event",
         tag="event types",
         scope="events:read",
-        replies={200: Reply("The type.", (Body(_SCHEMA, {"example": described("meeting_held")}),))},
+        replies={200: Reply("The type.", (Body(_SCHEMA, {"example": _EXAMPLE}, name="EventTypeDescription"),))},
     )
     def get(self, request: Request, type: str) -> Response:
         if type not in EVENT_TYPES:
