@@ -66,6 +66,7 @@ KINDS: Mapping[str, Kind] = {
     "length_required": Kind(411, "The body has no length", "Send it with `Content-Length`, not in chunks."),
     "precondition_failed": Kind(412, "It has changed meanwhile", "Read it again, decide again, send the new `ETag`."),
     "too_large": Kind(413, "Too much at once", "Send less: 1 MiB, in bulk 5 MB and 1,000 entries."),
+    "address_too_long": Kind(414, "The address is too long", "Send less in it: 8,190 bytes with its parameters."),
     "unsupported_media_type": Kind(415, "The body is of another type", "Send `Content-Type: application/json`."),
     "idempotency_key_reused": Kind(
         422, "This Idempotency-Key belongs to another request", "Make a new key for every new request."
@@ -75,6 +76,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "precondition_required": Kind(428, "If-Match is missing", "Send `If-Match` with the `ETag` of what you saw."),
     "rate_limited": Kind(429, "Too many requests", "Wait for `Retry-After` seconds."),
+    "headers_too_large": Kind(431, "A header is too large", "Send at most 100 headers of 8,190 bytes."),
     "internal": Kind(
         500, "Our mistake", "Send it again later, with the same Idempotency-Key; tell us the `request_id`."
     ),
@@ -238,7 +240,15 @@ def _walk(details: Any, pointer: str) -> list[FieldError]:
 
 
 # What Django and its middleware refuse without saying more than a status.
-_OF_STATUS = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_OF_STATUS = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    414: "address_too_long",
+    431: "headers_too_large",
+}
 
 
 def of_status(status: int) -> Problem:

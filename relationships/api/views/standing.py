@@ -11,7 +11,7 @@ from relationships import queries
 from relationships.queries import bridging, portfolio_gaps
 
 from .. import parameters
-from ..examples import LATER
+from ..examples import LATER, SINCE
 from ..operations import answer, operation, page_of
 from ..parameters import CLIENT, KNOWN_AT, MOMENTS, OWNER, PAGE, TEAM, TIER, Parameter, choice, flag, moment
 from ..resource import Resource
@@ -143,7 +143,7 @@ class Movements(Resource):
         scope="clients:read",
         description="The net change of each client: opening + in − out = closing. `from` null: came within the span.",
         parameters=(
-            Parameter("from", "The start of the span.", *moment(), argument="start", required=True),
+            Parameter("from", "The start of the span.", *moment(), SINCE, argument="start", required=True),
             Parameter("to", "Its end; now unless given.", *moment(), argument="end"),
             KNOWN_AT,
         ),

@@ -312,7 +312,7 @@ def web_and_worker(host: str, port: int, url: str) -> list[Child]:
     workers = os.environ.get("WEB_CONCURRENCY", "2")
     web = [
         sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", bound,
-        "--workers", workers, "--worker-class", "gthread", "--threads", "4",
+        "--workers", workers, "--worker-class", "config.web.Worker", "--threads", "4", "--limit-request-line", "8190",
         "--timeout", "60", "--graceful-timeout", "15", "--preload", "--no-control-socket",
         "--chdir", str(settings.BASE_DIR),
     ]  # fmt: skip

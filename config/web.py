@@ -1,0 +1,48 @@
+"""The worker that gunicorn runs: its own refusals, of what never becomes a request, are problems too."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import uuid
+from http import HTTPStatus
+from types import SimpleNamespace
+
+from gunicorn import util
+from gunicorn.workers.gthread import ThreadWorker
+
+from config.logs import request_id
+
+logger = logging.getLogger(__name__)
+
+
+class Worker(ThreadWorker):
+    """gunicorn's worker with threads. What it cannot read it would answer with a page of HTML."""
+
+    def init_process(self) -> None:
+        util.write_error = write_problem
+        super().init_process()
+
+
+def write_problem(peer: socket.socket, status: int, reason: str, detail: str) -> None:
+    """Answers in gunicorn's place, as the API answers (RFC 9457), and says the same to the log."""
+    # Django is there only once the worker runs, and this module is read before.
+    from relationships.api.errors import MEDIA_TYPE, of_status
+
+    # A coding of the body that gunicorn lacks is 501 to it: for the caller it is a request to mend.
+    problem = of_status(HTTPStatus.BAD_REQUEST if status == HTTPStatus.NOT_IMPLEMENTED else status)
+    made = str(uuid.uuid4())
+    unread = SimpleNamespace(path="", request_id=made)
+    body = json.dumps(problem.document(unread)).encode()
+    head = (
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+        "Connection: close",
+        f"Content-Type: {MEDIA_TYPE}",
+        f"Content-Length: {len(body)}",
+        f"X-Request-Id: {made}",
+    )
+    token = request_id.set(made)
+    logger.info("refused unread: %s", reason, extra={"status_code": problem.status})
+    request_id.reset(token)
+    util.write_nonblock(peer, "\r\n".join(head).encode() + b"\r\n\r\n" + body)
