@@ -13,9 +13,9 @@ from relationships.commands.drafting import PRECISIONS
 from relationships.domain import events as vocabulary
 from relationships.domain.judgement import HEALTHS, STAGES
 from relationships.domain.policy import TIERS
-from relationships.queries import agenda
+from relationships.queries import agenda, bridging
 
-from .serializers.standing import BANDS, GAP_STATES
+from .serializers.standing import BANDS
 
 PREFIX = "#/components/schemas/"
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -23,7 +23,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "HealthName": tuple(HEALTHS),
     "BandName": tuple(BANDS),
     "TierName": tuple(TIERS),
-    "GapState": tuple(GAP_STATES),
+    "GapState": tuple(bridging.STATES),
     "Precision": tuple(PRECISIONS),
     "Channel": vocabulary.CHANNELS,
     "Direction": vocabulary.DIRECTIONS,
