@@ -7,8 +7,8 @@ import logging
 import socket
 import uuid
 from http import HTTPStatus
-from types import SimpleNamespace
 
+from django.http import HttpRequest
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -33,7 +33,8 @@ def write_problem(peer: socket.socket, status: int, reason: str, detail: str) ->
     # A coding of the body that gunicorn lacks is 501 to it: for the caller it is a request to mend.
     problem = of_status(HTTPStatus.BAD_REQUEST if status == HTTPStatus.NOT_IMPLEMENTED else status)
     made = str(uuid.uuid4())
-    unread = SimpleNamespace(path="", request_id=made)
+    unread = HttpRequest()
+    unread.request_id = made  # type: ignore[attr-defined]
     body = json.dumps(problem.document(unread)).encode()
     head = (
         f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
