@@ -47,9 +47,9 @@ def now() -> Iterator[None]:
 def told(now: None, cast: Cast, request: pytest.FixtureRequest) -> dict[str, str]:
     """The cast of the examples, as it is called here."""
     registers = "/clients" in str(request.node.name) and "{id}" not in str(request.node.name)
-    named = {} if registers and "post" in request.node.name else {"external_ids": [{"source": "crm", "id": "4711"}]}
-    bakery = cast.client("Nordlicht Bakery", now=BEGUN, **named)
-    contact = {"platform": "email", "handle": "ann@nordlicht.example"}
+    known = [] if registers and "post" in request.node.name else [{"source": "crm", "id": "4711"}]
+    bakery = cast.client("Nordlicht Bakery", now=BEGUN, external_ids=known)
+    contact = {"platform": "email", "handle": "bea@nordlicht.example"}
     cast.record(bakery, "question_asked", BEGUN, channel="email", contacts=[contact])
     cast.record(
         bakery, "meeting_held", BEGUN, mode="in_person", contacts=[contact], our_people=["ida.falk@example.com"]
@@ -65,6 +65,7 @@ def told(now: None, cast: Cast, request: pytest.FixtureRequest) -> dict[str, str
         examples.COLLEAGUE: api.get("/people").body["data"][0]["id"],
         examples.QUESTION: events["question_asked"],
         examples.EVENT: events["meeting_held"],
+        "action": api.get(f"/clients/{bakery.id}/actions").body["data"][0]["id"],
         "secret": secret,
     }
 
@@ -75,8 +76,12 @@ def as_here(told: dict[str, str], text: str) -> str:
     return text
 
 
+# What `{id}` is, by the resource that an address begins with; a client elsewhere.
+WHOSE = {"contacts": examples.CONTACT, "people": examples.COLLEAGUE, "actions": "action"}
+
+
 def address(told: dict[str, str], path: str) -> str:
-    whose = told[examples.CONTACT if path.startswith("/api/v1/contacts") else examples.CLIENT]
+    whose = told[WHOSE.get(path.split("/")[3], examples.CLIENT)]
     event = told[examples.EVENT]
     return path.replace("{id}", whose).replace("{event_id}", event).replace("{type}", "meeting_held")
 

@@ -13,8 +13,9 @@ from zoneinfo import available_timezones
 
 import schemathesis
 from hypothesis import strategies
+from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi import format
-from schemathesis.specs.openapi.checks import AcceptedNegativeData, RejectedPositiveData
+from schemathesis.openapi.checks import RejectedPositiveData
 
 NDJSON = "application/x-ndjson"
 

@@ -7,8 +7,9 @@ import json
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_hostile_json_is_a_400_in_no_time_and_no_memory(server: Installation, ke
 
 def test_texts_are_refused_or_stored_to_the_letter(server: Installation, key: str, client: str) -> None:
     """Every text of a client, a contact and an event, with each kind of nasty text."""
-    places = {
+    places: dict[str, Callable[[str], dict[str, Any]]] = {
         "/clients": lambda text: {"name": text},
         "/clients tags": lambda text: {"name": "A", "tags": [text]},
         "/clients source": lambda text: {"name": "A", "external_ids": [{"source": text, "id": text}]},
