@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks append writers batch replay history actions``: see the package."""
+"""``python -m tests.benchmarks append writers batch replay history actions post bulk feed reads``: see the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from tests.benchmarks import advice, appends, replays  # noqa: E402
+from tests.benchmarks import advice, appends, replays, serving, web  # noqa: E402
 from tests.benchmarks.rounds import tell, write  # noqa: E402
 from tests.benchmarks.scratch import scratch_database  # noqa: E402
 
@@ -23,6 +23,10 @@ BENCHMARKS = {
     "replay": (replays.replay, 90_000),
     "history": (replays.history, 10_000),
     "actions": (advice.actions, 10_000),
+    "post": (web.post, 1_000),
+    "bulk": (web.bulk, 10_000),
+    "feed": (web.feed, 20_000),
+    "reads": (web.reads, 0),
 }
 
 
@@ -37,6 +41,7 @@ def main() -> None:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     results = []
     with scratch_database():
+        serving.prepare()
         for name in arguments.names or BENCHMARKS:
             run, events = BENCHMARKS[name]
             results.append(run(events=arguments.events or events, rounds=arguments.rounds))

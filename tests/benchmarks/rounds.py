@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-# Does one measurement and returns a rate: events a second.
+# Does one measurement and returns it: as a rule a rate, events a second.
 Peer = Callable[[], float]
 
 
@@ -28,9 +28,10 @@ class Result:
     name: str
     rounds: int
     lines: tuple[Line, ...]
+    unit: str
 
 
-def measure(name: str, peers: Mapping[str, Peer], *, rounds: int) -> Result:
+def measure(name: str, peers: Mapping[str, Peer], *, rounds: int, unit: str = "/s") -> Result:
     """Runs every peer once a round. Every other round goes backwards, so that none always runs first."""
     rates: dict[str, list[float]] = {peer: [] for peer in peers}
     for number in range(rounds):
@@ -52,6 +53,7 @@ def measure(name: str, peers: Mapping[str, Peer], *, rounds: int) -> Result:
             )
             for peer, of_peer in rates.items()
         ),
+        unit,
     )
 
 
@@ -59,8 +61,9 @@ def tell(result: Result) -> None:
     print(f"{result.name}: medians of {result.rounds} interleaved rounds")
     width = max(len(line.peer) for line in result.lines)
     for line in result.lines:
-        spread = f"{min(line.rates):,.0f} to {max(line.rates):,.0f}"
-        print(f"  {line.peer:<{width}}  {line.rate:>9,.0f}/s  ratio {line.ratio:5.2f}  ({spread})")
+        digits = 0 if line.rate >= 100 else 1
+        spread = f"{min(line.rates):,.{digits}f} to {max(line.rates):,.{digits}f}"
+        print(f"  {line.peer:<{width}}  {line.rate:>9,.{digits}f}{result.unit}  ratio {line.ratio:5.2f}  ({spread})")
 
 
 def write(results: list[Result], path: Path) -> None:

@@ -309,18 +309,22 @@ def web_and_worker(host: str, port: int, url: str) -> list[Child]:
     environment = os.environ | {"BASE_URL": url, "DATA_DIR": str(settings.DATA_DIR), "PYTHONUNBUFFERED": "1"}
     logs = settings.DATA_DIR / "logs"
     bound = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    workers = os.environ.get("WEB_CONCURRENCY", "2")
-    web = [
-        sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", bound,
-        "--workers", workers, "--worker-class", "config.web.Worker", "--threads", "4", "--limit-request-line", "8190",
-        "--timeout", "60", "--graceful-timeout", "15", "--preload", "--no-control-socket",
-        "--chdir", str(settings.BASE_DIR),
-    ]  # fmt: skip
+    web = web_command("config.wsgi:application", bound, workers=os.environ.get("WEB_CONCURRENCY", "2"))
     worker = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "qcluster"]
     return [
         Child("web server", web, logs / "web.log", environment),
         Child("worker", worker, logs / "worker.log", environment),
     ]
+
+
+def web_command(application: str, bound: str, *, workers: str) -> list[str]:
+    """The web server's command line, for an address to listen on."""
+    return [
+        sys.executable, "-m", "gunicorn", application, "--bind", bound,
+        "--workers", workers, "--worker-class", "config.web.Worker", "--threads", "4", "--limit-request-line", "8190",
+        "--timeout", "60", "--graceful-timeout", "15", "--preload", "--no-control-socket",
+        "--chdir", str(settings.BASE_DIR),
+    ]  # fmt: skip
 
 
 def wait_for_first_answer(web: Child, host: str, port: int) -> None:
