@@ -18,6 +18,7 @@ from relationships.event_store.ledgers import (
 )
 from relationships.event_store.reading import (
     events,
+    facts_after,
     facts_by_stream,
     facts_of_stream,
     position_at,
@@ -36,6 +37,7 @@ from relationships.event_store.records import (
     StreamUnknown,
     VersionConflict,
 )
+from relationships.event_store.roundtrips import together
 from relationships.event_store.verifying import export, verify, verify_export, verify_stream
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "ensure_ledger",
     "events",
     "export",
+    "facts_after",
     "facts_by_stream",
     "facts_of_stream",
     "head",
@@ -66,6 +69,7 @@ __all__ = [
     "position_at",
     "read_log",
     "read_stream",
+    "together",
     "verify",
     "verify_export",
     "verify_stream",

@@ -12,13 +12,23 @@ from relationships.event_store.records import Head
 from relationships.models.log import EARLIEST, Ledger, LedgerHead, Stream
 
 
+# organisation → ledger. It is made once and stays; every request asks.
+_known: dict[int, int] = {}
+
+
 def ledger_of(organisation_id: int) -> int:
     """The ledger of an organisation. Raises Ledger.DoesNotExist when it has none yet."""
-    return Ledger.objects.values_list("pk", flat=True).get(organisation_id=organisation_id)
+    ledger_id = _known.get(organisation_id)
+    if ledger_id is None:
+        ledger_id = Ledger.objects.values_list("pk", flat=True).get(organisation_id=organisation_id)
+        _known[organisation_id] = ledger_id
+    return ledger_id
 
 
 def ensure_ledger(organisation_id: int) -> int:
     """The ledger of an organisation, made empty when there is none yet."""
+    # The one that is known may have gone with a transaction that was rolled back.
+    _known.pop(organisation_id, None)
     with transaction.atomic():
         ledger, _ = Ledger.objects.get_or_create(organisation_id=organisation_id)
         LedgerHead.objects.get_or_create(ledger=ledger, defaults={"chain_hash": GENESIS, "recorded_at": EARLIEST})

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from django.db import connection, models
 
+from relationships import event_store
 from relationships.domain.actions import Action
 from relationships.domain.fold import Fold
 from relationships.domain.instants import from_us, to_us
@@ -92,16 +93,18 @@ def drop(generation: Generation) -> None:
 
 def _take_back(generation: Generation, worked: Sequence[Worked]) -> dict[str, list[Stored]]:
     """Deletes the rows that are about to be written anew; answers the periods among them, in order."""
-    told: dict[str, list[Stored]] = {}
-    for client_id, falls, fades, since, *period in _delete_from(
-        StagePeriod, generation, worked, {one.client_id: one.periods for one in worked}, _TOLD
-    ):
-        told.setdefault(client_id, []).append(Stored(_told(*period), falls, fades, since))
-    for periods in told.values():
-        periods.sort(key=lambda stored: stored.period.begins_at)
-    _delete_from(Gap, generation, worked, {one.client_id: one.gaps for one in worked})
-    _delete_named(Question, "event_id", "uuid[]", generation, worked)
-    _delete_named(Meeting, "meeting_id", "text[]", generation, worked)
+    with event_store.together():
+        periods = _delete_from(
+            StagePeriod, generation, worked, {one.client_id: one.periods for one in worked}, f"RETURNING {_TOLD}"
+        )
+        _delete_from(Gap, generation, worked, {one.client_id: one.gaps for one in worked})
+        _delete_named(Question, "event_id", "uuid[]", generation, worked)
+        _delete_named(Meeting, "meeting_id", "text[]", generation, worked)
+        told: dict[str, list[Stored]] = {}
+        for client_id, falls, fades, since, *period in periods.fetchall() if periods else ():
+            told.setdefault(client_id, []).append(Stored(_told(*period), falls, fades, since))
+    for of_client in told.values():
+        of_client.sort(key=lambda stored: stored.period.begins_at)
     return told
 
 
@@ -120,25 +123,26 @@ def _delete_from(
     worked: Sequence[Worked],
     rows: dict[str, Sequence[Any]],
     returning: str = "",
-) -> list[tuple[Any, ...]]:
-    """Deletes each client's rows from the first of its new ones on; all of them where it is worked out whole."""
+) -> Any:
+    """Deletes each client's rows from the first of its new ones on; all of them where it is worked out whole.
+
+    Answers the cursor that gives what is `returning`; None when there was nothing to delete from."""
     cuts = [
         (one.client_id, FROM_THE_START if one.whole else from_us(rows[one.client_id][0].begins_at))
         for one in worked
         if one.whole or rows[one.client_id]
     ]
     if not cuts:
-        return []
+        return None
     clients, moments = zip(*cuts, strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'DELETE FROM "{model._meta.db_table}" old'
-            " USING unnest(%s::uuid[], %s::timestamptz[]) AS cut (client, moment)"
-            " WHERE old.generation_id = %s AND old.client_id = cut.client AND old.begins_at >= cut.moment"
-            + (f" RETURNING {returning}" if returning else ""),
-            [list(clients), list(moments), generation.pk],
-        )
-        return cursor.fetchall() if returning else []
+    cursor = connection.cursor()
+    cursor.execute(
+        f'DELETE FROM "{model._meta.db_table}" old'
+        " USING unnest(%s::uuid[], %s::timestamptz[]) AS cut (client, moment)"
+        f" WHERE old.generation_id = %s AND old.client_id = cut.client AND old.begins_at >= cut.moment {returning}",
+        [list(clients), list(moments), generation.pk],
+    )
+    return cursor
 
 
 def _delete_named(
@@ -173,7 +177,11 @@ def _delete_named(
 
 
 def _release(generation: Generation, worked: Sequence[Worked]) -> None:
-    Quarantine.objects.filter(generation=generation, client_id__in=[one.client_id for one in worked]).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'DELETE FROM "{Quarantine._meta.db_table}" WHERE generation_id = %s AND client_id = ANY(%s::uuid[])',
+            [generation.pk, [one.client_id for one in worked]],
+        )
 
 
 def _note_revisions(
@@ -425,10 +433,17 @@ def _update_states(generation: Generation, worked: Sequence[Worked]) -> None:
 
 
 def _copy(model: type[models.Model], columns: str, rows: Iterable[Row]) -> None:
-    """COPYs rows into a table; without rows, nothing is sent."""
+    """COPYs rows into a table, or inserts them where statements travel together; without rows, nothing is sent."""
     waiting = iter(rows)
     first = next(waiting, None)
     if first is None:
+        return
+    if connection.connection.pgconn.pipeline_status:
+        with connection.cursor() as cursor:
+            places = ", ".join(["%s"] * len(first))
+            cursor.executemany(
+                f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', [first, *waiting]
+            )
         return
     statement = f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN'
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
