@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -9,6 +10,9 @@ from rest_framework.request import Request
 
 from accounts.models import ApiKey
 from accounts.roles import Principal, principal_of_key, principal_of_user
+
+from . import limits
+from .operations import operation_of
 
 
 class BearerKey(BaseAuthentication):
@@ -21,14 +25,23 @@ class BearerKey(BaseAuthentication):
         scheme, _, secret = header.strip().partition(" ")
         if scheme.lower() != "bearer":
             raise AuthenticationFailed("Authorization has to be `Bearer KEY`.")
-        key = ApiKey.authenticate(secret.strip(), now=timezone.now())
+        now = timezone.now()
+        admission = limits.Admission(now) if _counts(request) else None
+        key = ApiKey.authenticate(secret.strip(), now=now, find=admission.find if admission else None)
         if key is None:
             raise AuthenticationFailed("This key is unknown, expired or revoked.")
+        request.quota = admission.quota if admission else None  # type: ignore[attr-defined]
         return None, principal_of_key(key)
 
     def authenticate_header(self, request: Request) -> str:
         failed = ', error="invalid_token"' if "Authorization" in request.headers else ""
         return f'Bearer realm="api"{failed}'
+
+
+def _counts(request: Request) -> bool:
+    """Whether the request is one that a key may send so many of: what everybody may ask is not counted."""
+    promised = operation_of(request.parser_context["view"], request.method or "")
+    return bool(settings.RATE_LIMIT) and promised is not None and promised.scope is not None
 
 
 class Session(SessionAuthentication):

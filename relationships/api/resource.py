@@ -77,7 +77,8 @@ class Resource(APIView):
             raise NotAuthenticated("Send Authorization: Bearer KEY.")
         self.principal = cast(Principal, request.auth)
         self.ledger_id = _ledger_of(self.principal)
-        self.quota = limits.count(self.ledger_id, self.principal.label, now=self.now)
+        counted = getattr(request, "quota", None)
+        self.quota = counted or limits.count(self.ledger_id, self.principal.label, now=self.now)
         if self.quota and self.quota.exceeded:
             raise Problem(
                 "rate_limited",

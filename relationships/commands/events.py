@@ -52,19 +52,19 @@ def record_event(
     """
     demand(principal, "events:write")
     scope = scope_of(principal)
-    client = scope.client(ref)
-    draft = _checked(scope, str(client.pk), stated(item, now=now), now=now)
+    client_id = scope.client_id(ref)
+    draft = _checked(scope, client_id, stated(item, now=now), now=now)
     if draft.type in AMENDMENTS and if_match is None:
         raise PreconditionRequired
-    people = _people(scope, [(str(client.pk), draft)])
+    people = _people(scope, [(client_id, draft)])
     try:
-        appended = _append(scope, str(client.pk), draft, people, if_match, now, request_id)
+        appended = _append(scope, client_id, draft, people, if_match, now, request_id)
     except VersionConflict as conflict:
         raise PreconditionFailed(conflict.current) from None
     except EventUnknown:
         raise _unknown_event() from None
     if appended.created:
-        projections.project(scope.ledger_id, str(client.pk), now=now)
+        projections.project(scope.ledger_id, client_id, now=now)
     return appended
 
 

@@ -93,7 +93,7 @@ def _append(ledger_id: int, stated: Stated, expected_version: int | None, now: d
     match outcome:
         case "created":
             event = stated.as_recorded(ledger_id, position, version, recorded_at, bytes(chain_hash))
-            return Appended(event, created=True)
+            return Appended(event, created=True, personal=stated.personal if part else {})
         case "known":
             return the_same(with_macs(ledger_id, event_ids=[event_id])[0], stated)
         case "version":

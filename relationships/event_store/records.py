@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -49,10 +49,14 @@ def recorded(row: tuple[Any, ...]) -> Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The event, and whether it was written now; `created` is False when its natural key was known already."""
+    """The event, and whether it was written now; `created` is False when its natural key was known already.
+
+    `personal` holds what was sealed with it, when it was written now and alone; None: it has to be opened to be read.
+    """
 
     event: Recorded
     created: bool
+    personal: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from .answering import question_statistics
 from .clients import client, clients
 from .dossier import dossier
 from .errors import Invalid, NotFound
-from .events import StaleCursor, client_events, event, feed, head
+from .events import StaleCursor, appended, client_events, event, feed, head
 from .knowing import balance, handovers, leaving, ties
 from .latest import Logged, latest
 from .persons import PersonRecord, person
@@ -31,6 +31,7 @@ __all__ = [
     "action",
     "actions",
     "all_gaps",
+    "appended",
     "balance",
     "client",
     "client_actions",

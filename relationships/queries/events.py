@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTextTransform
 
 from accounts.roles import Principal
 from relationships import event_store, sealing
-from relationships.event_store import Recorded
+from relationships.event_store import Appended, Recorded
 from relationships.models.log import Event
 
 from . import cursors
@@ -74,6 +74,14 @@ def event(principal: Principal, event_id: str) -> EventRow:
     if event_id not in found or not _visible_streams(scope, found.values()):
         raise NotFound("there is no such event")
     return rows_of(scope, list(found.values()))[0]
+
+
+def appended(principal: Principal, one: Appended) -> EventRow:
+    """An event that the principal has just recorded, or found recorded, as `event` would show it."""
+    if one.personal is None:
+        return event(principal, one.event.event_id)
+    opened = one.personal if principal.reads_text else {}
+    return _row(one.event, opened, None, event_store.ledger_stream(one.event.ledger_id))
 
 
 def feed(principal: Principal, *, after: str | None = None, limit: int | None = None) -> Feed:

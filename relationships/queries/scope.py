@@ -18,6 +18,7 @@ from relationships.models.roster import Client, ClientQuerySet
 from .errors import Invalid, NotFound
 
 LIMIT, MOST = 50, 500
+NO_CLIENT = "there is no such client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class Scope:
         everything = {"generation_id": self.generation_id}
         return everything if self.principal.sight == "all" else {**everything, "client__in": self.clients()}
 
+    def client_id(self, ref: str) -> str:
+        """The id alone of the client of an id or "source:external id". Raises NotFound."""
+        for found in by_ref(self.clients(), ref).values_list("pk", flat=True)[:1]:
+            return str(found)
+        raise NotFound(NO_CLIENT)
+
     def client(self, ref: str) -> Client:
         """The client of an id or "source:external id". Raises NotFound."""
         return find(self.clients(), ref)
@@ -65,7 +72,7 @@ def find(clients: ClientQuerySet, ref: str) -> Client:
     """The one of `clients` with this id or "source:external id". Raises NotFound."""
     found = by_ref(clients, ref).first()
     if found is None:
-        raise NotFound("there is no such client")
+        raise NotFound(NO_CLIENT)
     return found
 
 

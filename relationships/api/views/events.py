@@ -81,7 +81,7 @@ class ClientEvents(Resource):
             now=self.now,
             request_id=self.request_id,
         )
-        event = queries.event(self.principal, appended.event.event_id)
+        event = queries.appended(self.principal, appended)
         headers = {"Location": request.build_absolute_uri(reverse("event", args=[event.event_id]))}
         if appended.created:
             headers["ETag"] = etag(event.version)
