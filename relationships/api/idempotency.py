@@ -1,9 +1,14 @@
 """`Idempotency-Key`: a POST that is sent again is answered again, and not done again.
 
 1. The key is taken: one INSERT, so that of many at once one wins. It is leased for a minute to who runs the request.
-2. The work and the answer are committed in one transaction. A process that dies leaves either both or neither, so the
-   same request may run again when the lease is over.
+2. The work is done and the answer kept. A process may die on the way; when the lease is over the same request runs
+   again. Views that are `idempotent` do both in one transaction, which leaves both or neither. Where that would hold
+   the ledger's lock for too long, views are `resumable`: what they record has ids that follow from the claim, so that
+   the second run finds what the first has left, and two at once cannot both record it.
 3. Whoever comes with the same key and the same request gets that answer; with another request, a refusal.
+
+Neither the claim nor an answer that is kept by itself waits for the disk. A crash of the server loses a claim only
+together with all that came after it, and an answer is made anew from what was recorded.
 
 What the caller has to mend or may simply send again (400, 401, 403, 429, 5xx) is not kept. Answers may hold personal
 text: they are encrypted (`sealing.seal_answer`), lose it when the person is erased, and are gone after 24 hours.
@@ -43,16 +48,19 @@ _NOT_KEPT = frozenset({400, 401, 403, 429})
 
 View = Callable[..., Response]
 
-# Free are keys whose day is over and those whose first request died.
+# Free are keys whose day is over and, for the same request, those whose first run died: that claim stays.
 _TAKE = f"""
 INSERT INTO {IdempotencyKey._meta.db_table} AS known
     (id, ledger_id, owner, key, path, fingerprint, leased_until, expires_at)
 VALUES (%(id)s, %(ledger)s, %(owner)s, %(key)s, %(path)s, %(fingerprint)s, %(leased_until)s, %(expires_at)s)
 ON CONFLICT (ledger_id, owner, key) DO UPDATE SET
-    id = excluded.id, path = excluded.path, fingerprint = excluded.fingerprint, leased_until = excluded.leased_until,
-    expires_at = excluded.expires_at, status = NULL, answer = NULL
-WHERE known.expires_at <= %(now)s OR (known.status IS NULL AND known.leased_until <= %(now)s)
-RETURNING id
+    id = CASE WHEN known.expires_at <= %(now)s THEN excluded.id ELSE known.id END,
+    path = excluded.path, fingerprint = excluded.fingerprint, leased_until = excluded.leased_until,
+    expires_at = CASE WHEN known.expires_at <= %(now)s THEN excluded.expires_at ELSE known.expires_at END,
+    status = NULL, answer = NULL
+WHERE known.expires_at <= %(now)s OR (known.status IS NULL AND known.leased_until <= %(now)s
+    AND known.path = excluded.path AND known.fingerprint = excluded.fingerprint)
+RETURNING id, set_config('synchronous_commit', 'off', true)
 """
 
 
@@ -67,8 +75,59 @@ class _Sent:
     fingerprint: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run a request, and from what the ids follow that it records things under.
+
+    `resumed` when somebody has run it before and may have recorded some of them."""
+
+    id: str
+    resumed: bool
+
+
 def idempotent(post: View) -> View:
-    """Makes the POST of a view keep its answer under the caller's `Idempotency-Key`, when one is sent."""
+    """Makes the POST of a view keep its answer under the caller's `Idempotency-Key`, when one is sent.
+
+    The view runs in a transaction, with the answer that is kept: what it records commits at the very end."""
+
+    def run(view: Any, claim: Claim, request: Request, *args: Any, **kwargs: Any) -> Response:
+        try:
+            with transaction.atomic():
+                response = post(view, request, *args, **kwargs)
+                if not _keep(claim, response):
+                    # Another run has taken over: this one's work must not stand.
+                    raise Problem(
+                        "request_in_progress",
+                        "Another request with this key has taken over.",
+                        headers={"Retry-After": "1"},
+                    )
+        except Exception as error:
+            return _refused(view, claim, error, free=_release)
+        return response
+
+    return _keyed(post, run)
+
+
+def resumable(post: View) -> View:
+    """The same without a transaction around, for a view that can be run again after it died at any place.
+
+    Under a key it finds `view.claim`: it records things under ids that follow from the claim's, and looks for them
+    first when the claim is resumed."""
+
+    def run(view: Any, claim: Claim, request: Request, *args: Any, **kwargs: Any) -> Response:
+        view.claim = claim
+        try:
+            response = post(view, request, *args, **kwargs)
+        except Exception as error:
+            return _refused(view, claim, error, free=_end_lease)
+        _keep_alone(claim, response)
+        return response
+
+    return _keyed(post, run)
+
+
+def _keyed(post: View, run: View) -> View:
+    """`run` for requests with a key that nobody has answered yet, `post` for those without one."""
 
     @functools.wraps(post)
     def keyed(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -77,31 +136,25 @@ def idempotent(post: View) -> View:
             return post(view, request, *args, **kwargs)
         now = timezone.now()
         sent = _sent(view, request, key)
-        taken = _take(sent, now)
-        if taken is None:
-            return _known(sent, now)
-        try:
-            with transaction.atomic():
-                response = post(view, request, *args, **kwargs)
-                _keep(taken, response)
-        except Exception as error:
-            return _refused(view, taken, error)
-        return response
+        claim = _take(sent, now)
+        return _known(sent, now) if claim is None else run(view, claim, request, *args, **kwargs)
 
     return keyed
 
 
-def _refused(view: Any, taken: str, error: Exception) -> Response:
+def _refused(view: Any, claim: Claim, error: Exception, *, free: Callable[[Claim], None]) -> Response:
     """The problem of a failed POST, kept if the same request could only fail the same way."""
     try:
         response: Response = view.handle_exception(error)
     except Exception:
-        _release(taken)
+        free(claim)
         raise
-    if response.status_code in _NOT_KEPT or response.status_code >= 500:
-        _release(taken)
+    kept = response.status_code < 500 and response.status_code not in _NOT_KEPT
+    if not kept:
+        # What is refused so has done nothing, but an earlier run of it may have.
+        (_release if response.status_code < 500 and not claim.resumed else free)(claim)
     else:
-        _keep(taken, response)
+        _keep(claim, response)
     return response
 
 
@@ -115,13 +168,14 @@ def _sent(view: Any, request: Request, key: str) -> _Sent:
     return _Sent(view.ledger_id, view.principal.label, key, request.path, fingerprint)
 
 
-def _take(sent: _Sent, now: datetime) -> str | None:
-    """The id of the row when the key is ours to run the request under; None when somebody has it."""
+def _take(sent: _Sent, now: datetime) -> Claim | None:
+    """The claim when the key is ours to run the request under; None when somebody has it."""
+    new = uuid7(to_us(now) // 1000)
     with connection.cursor() as cursor:
         cursor.execute(
             _TAKE,
             {
-                "id": uuid7(to_us(now) // 1000),
+                "id": new,
                 "ledger": sent.ledger_id,
                 "owner": sent.owner,
                 "key": sent.key,
@@ -133,7 +187,7 @@ def _take(sent: _Sent, now: datetime) -> str | None:
             },
         )
         row = cursor.fetchone()
-    return str(row[0]) if row else None
+    return Claim(str(row[0]), resumed=str(row[0]) != new) if row else None
 
 
 def _known(sent: _Sent, now: datetime) -> Response:
@@ -153,21 +207,37 @@ def _known(sent: _Sent, now: datetime) -> Response:
     return Response(body, status=row.status, headers={**headers, "Idempotent-Replayed": "true"}, content_type=type)
 
 
-def _keep(taken: str, response: Response) -> None:
-    """Stores the answer, unless another request has taken the key over: then this one's work must not stand."""
+def _keep(claim: Claim, response: Response) -> bool:
+    """Stores the answer; False when another run has taken the key over, or answered."""
+    waiting = IdempotencyKey.objects.filter(pk=claim.id, status__isnull=True)
+    return bool(waiting.update(status=response.status_code, answer=_answer(claim, response)))
+
+
+_KEEP_ALONE = f"""
+UPDATE {IdempotencyKey._meta.db_table} SET status = %s, answer = %s WHERE id = %s AND status IS NULL
+RETURNING set_config('synchronous_commit', 'off', true)
+"""
+
+
+def _keep_alone(claim: Claim, response: Response) -> None:
+    """Stores the answer to what is recorded already. Whoever has taken over answers with the same events."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP_ALONE, [response.status_code, _answer(claim, response), claim.id])
+
+
+def _answer(claim: Claim, response: Response) -> bytes:
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    sealed = _sealed(taken, response.content_type, headers, response.data)
-    kept = IdempotencyKey.objects.filter(pk=taken, status__isnull=True).update(
-        status=response.status_code, answer=sealed
-    )
-    if not kept:
-        raise Problem(
-            "request_in_progress", "Another request with this key has taken over.", headers={"Retry-After": "1"}
-        )
+    return _sealed(claim.id, response.content_type, headers, response.data)
 
 
-def _release(taken: str) -> None:
-    IdempotencyKey.objects.filter(pk=taken, status__isnull=True).delete()
+def _release(claim: Claim) -> None:
+    """Nothing was done: the key is as good as new."""
+    IdempotencyKey.objects.filter(pk=claim.id, status__isnull=True).delete()
+
+
+def _end_lease(claim: Claim) -> None:
+    """Something may have been done: the same request may be run again at once, and no other."""
+    IdempotencyKey.objects.filter(pk=claim.id, status__isnull=True).update(leased_until=timezone.now())
 
 
 def _sealed(row_id: str, type: str | None, headers: Mapping[str, str], body: Any) -> bytes:

@@ -19,7 +19,7 @@ from accounts.roles import Principal
 from relationships import event_store, queries
 from relationships.models.log import Ledger
 
-from . import limits, parameters
+from . import idempotency, limits, parameters
 from .authentication import BearerKey, Session
 from .errors import Problem, invalid
 from .openapi import Schema
@@ -49,6 +49,7 @@ class Resource(APIView):
     asked: dict[str, Any]
     request_id: str | None
     quota: limits.Quota | None = None
+    claim: idempotency.Claim | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.now = timezone.now()

@@ -5,19 +5,21 @@ The facts are appended first; the clients they touch are projected right after, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from psycopg.errors import UniqueViolation
 
 from accounts.roles import Principal
 from relationships import event_store, projections
 from relationships.domain.draft import Draft
 from relationships.domain.facts import CORRECTED, RETRACTED
 from relationships.domain.fields import Errors, FieldError, text_fault
+from relationships.domain.ids import bound_to as ids_bound_to
 from relationships.event_store import Appended, EventUnknown, Outcome, Recorded, VersionConflict
 from relationships.queries.scope import Scope, as_id, scope_of
 
@@ -40,13 +42,15 @@ def record_event(
     if_match: int | None = None,
     now: datetime,
     request_id: str | None = None,
+    event_id: str | None = None,
 ) -> Appended:
     """Records one event of a client (id or "source:external id") and projects the client.
 
     `item` is what the API takes: `{type, occurred_at, occurred_tz?, precision?, source?, external_id?, text?, data?}`,
     times as text or aware datetimes; people in `data` as ids, e-mail addresses or `{platform, handle, name?}`. With
     `if_match`, only when the client is at that version; corrections and retractions demand it. An event whose
-    (source, external_id) is known comes back with `created` False.
+    (source, external_id) is known comes back with `created` False. With `event_id` it is recorded under that id, and
+    once: should somebody else record it at the same time, theirs comes back.
 
     Raises NotFound, Invalid, Forbidden, Conflict, PreconditionFailed and PreconditionRequired.
     """
@@ -58,7 +62,12 @@ def record_event(
         raise PreconditionRequired
     people = _people(scope, [(client_id, draft)])
     try:
-        appended = _append(scope, client_id, draft, people, if_match, now, request_id)
+        appended = _append(scope, client_id, replace(draft, event_id=event_id), people, if_match, now, request_id)
+    except IntegrityError:
+        known = event_store.events(scope.ledger_id, [event_id]) if event_id else {}
+        if event_id not in known:
+            raise
+        return Appended(known[event_id], created=True)
     except VersionConflict as conflict:
         raise PreconditionFailed(conflict.current) from None
     except EventUnknown:
@@ -128,19 +137,51 @@ def record_events(
     atomic: bool = False,
     now: datetime,
     request_id: str | None = None,
+    bound_to: str | None = None,
+    resumed: bool = False,
 ) -> list[Result]:
     """Records many events, each naming its client by `client_id` or `client` {source, id}; answers in their order.
 
     What is wrong with one does not stop the rest; with `atomic`, one fault refuses all. Corrections go one by one, by
-    `record_event`. Raises Forbidden without the scope, Invalid for more than 1,000 items, BatchRefused.
+    `record_event`. With `bound_to`, a UUIDv7, the events' ids follow from it and their place; `resumed` says that some
+    of them may be recorded already, and these come back as though they were recorded now.
+
+    Raises Forbidden without the scope, Invalid for more than 1,000 items, BatchRefused.
     """
     demand(principal, "events:write")
     if len(items) > MOST:
         raise Invalid.one("/events", "too_many", f"{len(items)} events; at most {MOST} at once.")
     scope = scope_of(principal)
+    ids = {} if bound_to is None else {index: ids_bound_to(bound_to, index) for index in range(len(items))}
+    done = _done(scope, ids) if resumed else {}
+    try:
+        return _record_events(scope, items, ids, done, atomic, now, request_id)
+    except (IntegrityError, UniqueViolation):
+        # A batch is recorded in one transaction: either somebody else has recorded this very one meanwhile, or nobody.
+        done = _done(scope, ids)
+        if not done:
+            raise
+        return _record_events(scope, items, ids, done, atomic, now, request_id)
+
+
+def _done(scope: Scope, ids: Mapping[int, str]) -> dict[int, Appended]:
+    """Which events of a batch are recorded, by their index."""
+    known = event_store.events(scope.ledger_id, ids.values())
+    return {index: Appended(known[event_id], created=True) for index, event_id in ids.items() if event_id in known}
+
+
+def _record_events(
+    scope: Scope,
+    items: Sequence[Any],
+    ids: Mapping[int, str],
+    done: Mapping[int, Appended],
+    atomic: bool,
+    now: datetime,
+    request_id: str | None,
+) -> list[Result]:
     errors: dict[int, Exception] = {}
-    client_ids = _clients_of(scope, items, errors)
-    drafts = _drafts_of(items, client_ids, errors, now)
+    client_ids = _clients_of(scope, items, errors, leave_out=done)
+    drafts = _drafts_of(items, client_ids, ids, errors, now)
     people = _people(scope, [(client_ids[index], draft) for index, draft in drafts.items()])
     _refuse(errors, atomic)
     with transaction.atomic():
@@ -157,10 +198,11 @@ def record_events(
         for client_id in {client_ids[index] for index, o in created.items() if o.event.type in EFFECTIVE}:
             take_effect(scope.ledger_id, client_id)
     projections.project_many(scope.ledger_id, sorted({client_ids[index] for index in created}), now=now)
+    told: dict[int, Outcome] = {**outcomes, **done}
     return [
         Result(
             index,
-            outcome if isinstance(outcome := outcomes.get(index), Appended) else None,
+            outcome if isinstance(outcome := told.get(index), Appended) else None,
             errors.get(index),
         )
         for index in range(len(items))
@@ -244,10 +286,14 @@ def _with_people(people: People, client_id: str, draft: Draft) -> Draft:
 # ---------------------------------------------------------------------- many events
 
 
-def _clients_of(scope: Scope, items: Sequence[Any], errors: dict[int, Exception]) -> dict[int, str]:
+def _clients_of(
+    scope: Scope, items: Sequence[Any], errors: dict[int, Exception], *, leave_out: Container[int]
+) -> dict[int, str]:
     """The client of each item, by its index, in two queries; what names none is an error."""
     named: dict[int, str | tuple[str, str]] = {}
     for index, item in enumerate(items):
+        if index in leave_out:
+            continue
         try:
             named[index] = _client_named(item)
         except Invalid as invalid:
@@ -291,7 +337,11 @@ def _is_text(value: Any) -> bool:
 
 
 def _drafts_of(
-    items: Sequence[Any], client_ids: Mapping[int, str], errors: dict[int, Exception], now: datetime
+    items: Sequence[Any],
+    client_ids: Mapping[int, str],
+    ids: Mapping[int, str],
+    errors: dict[int, Exception],
+    now: datetime,
 ) -> dict[int, Draft]:
     drafts = {}
     for index in client_ids:
@@ -304,7 +354,7 @@ def _drafts_of(
         if draft.type in AMENDMENTS:
             errors[index] = PreconditionRequired("corrections and retractions are recorded one by one, with If-Match")
         else:
-            drafts[index] = draft
+            drafts[index] = replace(draft, event_id=ids.get(index))
     return drafts
 
 

@@ -13,7 +13,8 @@ class Draft:
 
     `occurred_at` is aware; `occurred_tz` is the IANA zone it was said in; `precision` is instant, day or month. `data`
     is clean (`events.clean`), its clear and personal fields together; `text` is personal. `source` and `external_id`
-    are the natural key of whatever reported it, both or neither.
+    are the natural key of whatever reported it, both or neither. `event_id` is given where the event must not be
+    recorded twice though it has no natural key; the store makes one otherwise.
     """
 
     type: str
@@ -24,3 +25,4 @@ class Draft:
     source: str | None = None
     external_id: str | None = None
     text: str | None = None
+    event_id: str | None = None

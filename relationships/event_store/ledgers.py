@@ -11,7 +11,6 @@ from relationships.domain.chain import GENESIS
 from relationships.event_store.records import Head
 from relationships.models.log import EARLIEST, Ledger, LedgerHead, Stream
 
-
 # organisation → ledger. It is made once and stays; every request asks.
 _known: dict[int, int] = {}
 

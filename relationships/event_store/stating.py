@@ -120,7 +120,7 @@ def state(stream_id: str, draft: Draft, *, recorded_by: str, request_id: str | N
     if draft.text is not None:
         personal = {**personal, "text": draft.text}
     return Stated(
-        event_id=uuid7(now_us // 1000),
+        event_id=draft.event_id or uuid7(now_us // 1000),
         stream_id=stream_id,
         draft=draft,
         occurred_at_us=occurred_at_us,

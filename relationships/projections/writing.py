@@ -441,9 +441,7 @@ def _copy(model: type[models.Model], columns: str, rows: Iterable[Row]) -> None:
     if connection.connection.pgconn.pipeline_status:
         with connection.cursor() as cursor:
             places = ", ".join(["%s"] * len(first))
-            cursor.executemany(
-                f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', [first, *waiting]
-            )
+            cursor.executemany(f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', [first, *waiting])
         return
     statement = f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN'
     with connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -77,4 +77,3 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"the server on port {port} did not start: {process.args!r}")
-

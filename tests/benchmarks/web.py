@@ -117,7 +117,9 @@ def post(*, events: int, rounds: int) -> Result:
             return lambda: send_all(port, [firm.post(**how) for _ in range(events)], connections=CONNECTIONS)
 
         peers = {
-            "plain CreateAPIView": lambda: send_all(plain_port, [note() for _ in range(events)], connections=CONNECTIONS),
+            "plain CreateAPIView": lambda: send_all(
+                plain_port, [note() for _ in range(events)], connections=CONNECTIONS
+            ),
             "an event": ours(),
             "under an Idempotency-Key": ours(key=True),
             "with sealed text, people by address": ours(text=True),
@@ -131,10 +133,12 @@ def bulk(*, events: int, rounds: int) -> Result:
         single = min(events, 1_000)
         peers = {
             "one a request": lambda: send_all(port, [firm.post() for _ in range(single)], connections=CONNECTIONS),
-            "1,000 a request": lambda: BULK
-            * send_all(port, [firm.bulk() for _ in range(events // BULK)], connections=1),
-            "1,000 a request, two at once": lambda: BULK
-            * send_all(port, [firm.bulk() for _ in range(events // BULK)], connections=2),
+            "1,000 a request": lambda: (
+                BULK * send_all(port, [firm.bulk() for _ in range(events // BULK)], connections=1)
+            ),
+            "1,000 a request, two at once": lambda: (
+                BULK * send_all(port, [firm.bulk() for _ in range(events // BULK)], connections=2)
+            ),
         }
         return measure("bulk", peers, rounds=rounds)
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from relationships import commands, queries
 from relationships.domain import events as vocabulary
+from relationships.domain.ids import bound_to
 from relationships.queries.changes import seen
 from relationships.queries.events import SORTS
 from relationships.queries.rows import EventRow, Feed, RedactedRow
@@ -21,7 +22,7 @@ from .. import parameters, requests
 from ..bulk import ATOMIC, RESULTS, Item, items_of, refuse, result
 from ..cloudevents import CLOUD_EVENTS, EXAMPLE, cloud_event
 from ..conditions import etag, expected_version
-from ..idempotency import idempotent
+from ..idempotency import resumable
 from ..operations import CLOUDEVENTS, NDJSON, Body, Reply, answer, operation, page_of
 from ..parameters import LIMIT, PAGE, SINCE, UNTIL, Parameter, choice, word
 from ..parsers import BulkJsonParser, NdjsonParser
@@ -71,8 +72,16 @@ class ClientEvents(Resource):
         conditions=("If-Match",),
         problems=("forbidden", "conflict", "precondition_failed", "precondition_required"),
     )
-    @idempotent
+    @resumable
     def post(self, request: Request, id: str) -> Response:
+        event_id = bound_to(self.claim.id, 0) if self.claim else None
+        event, created = self._recorded_before(event_id) or self._record(request, id, event_id)
+        headers = {"Location": request.build_absolute_uri(reverse("event", args=[event.event_id]))}
+        if created:
+            headers["ETag"] = etag(event.version)
+        return Response(EventSerializer.written(event), status=201 if created else 200, headers=headers)
+
+    def _record(self, request: Request, id: str, event_id: str | None) -> tuple[EventRow, bool]:
         appended = commands.record_event(
             self.principal,
             id,
@@ -80,12 +89,18 @@ class ClientEvents(Resource):
             if_match=expected_version(request, lambda: seen(self.principal, id, now=self.now).version),
             now=self.now,
             request_id=self.request_id,
+            event_id=event_id,
         )
-        event = queries.appended(self.principal, appended)
-        headers = {"Location": request.build_absolute_uri(reverse("event", args=[event.event_id]))}
-        if appended.created:
-            headers["ETag"] = etag(event.version)
-        return Response(EventSerializer.written(event), status=201 if appended.created else 200, headers=headers)
+        return queries.appended(self.principal, appended), appended.created
+
+    def _recorded_before(self, event_id: str | None) -> tuple[EventRow, bool] | None:
+        """What an earlier run of this very request recorded before it died; None when it came to nothing."""
+        if event_id is None or not (self.claim and self.claim.resumed):
+            return None
+        try:
+            return queries.event(self.principal, event_id), True
+        except queries.NotFound:
+            return None
 
 
 _FEED_SCHEMA = {
@@ -220,7 +235,7 @@ class EventsBulk(Resource):
         replies={200: RESULTS["event_id"]},
         problems=("batch_refused",),
     )
-    @idempotent
+    @resumable
     def post(self, request: Request) -> Response:
         items, atomic = items_of(request, "events"), self.asked.get("atomic", False)
         if atomic:
@@ -231,6 +246,8 @@ class EventsBulk(Resource):
             atomic=atomic,
             now=self.now,
             request_id=self.request_id,
+            bound_to=self.claim.id if self.claim else None,
+            resumed=bool(self.claim and self.claim.resumed),
         )
         results = [_outcome(item, one) for item, one in zip(items, found, strict=True)]
         return Response({"results": [result(request, "event_id", *one) for one in results]})
