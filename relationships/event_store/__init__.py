@@ -24,6 +24,7 @@ from relationships.event_store.reading import (
     position_at,
     read_log,
     read_stream,
+    successors,
 )
 from relationships.event_store.records import (
     Appended,
@@ -69,6 +70,7 @@ __all__ = [
     "position_at",
     "read_log",
     "read_stream",
+    "successors",
     "together",
     "verify",
     "verify_export",

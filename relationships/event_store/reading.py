@@ -42,6 +42,17 @@ def events(ledger_id: int, event_ids: Iterable[str]) -> dict[str, Recorded]:
     return {event.event_id: event for event in found}
 
 
+def successors(ledger_id: int, event_ids: Sequence[str]) -> dict[str, str]:
+    """By which event each of these was corrected or retracted; those that stand are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT supersedes::text, event_id::text FROM relationships_event"
+            " WHERE ledger_id = %s AND supersedes = ANY(%s::uuid[])",
+            [ledger_id, event_ids],
+        )
+        return dict(cursor.fetchall())
+
+
 def position_at(ledger_id: int, known_at: datetime) -> int:
     """The position of the last event recorded at or before a moment; 0 when there is none."""
     with connection.cursor() as cursor:

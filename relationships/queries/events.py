@@ -117,8 +117,7 @@ def rows_of(scope: Scope, events: list[Recorded]) -> list[EventRow]:
     """Events as the principal may read them, in the order given."""
     ids = [event.event_id for event in events]
     opened = sealing.open_parts(scope.ledger_id, ids) if scope.principal.reads_text else {}
-    successors = Event.objects.filter(ledger_id=scope.ledger_id, supersedes__in=ids)
-    superseded_by = {str(old): str(new) for old, new in successors.values_list("supersedes", "event_id")}
+    superseded_by = event_store.successors(scope.ledger_id, ids)
     own_stream = event_store.ledger_stream(scope.ledger_id)
     return [
         _row(event, opened.get(event.event_id, {}), superseded_by.get(event.event_id), own_stream) for event in events
@@ -164,9 +163,9 @@ def _merged(clear: Mapping[str, Any], personal: Mapping[str, Any]) -> dict[str, 
 def _visible_streams(scope: Scope, events: Iterable[Recorded]) -> set[str]:
     """Which of the events' streams the principal may see; the organisation's own is for those who see everything."""
     streams = {event.stream_id for event in events}
-    seen = {str(client) for client in scope.clients().filter(pk__in=streams).values_list("pk", flat=True)}
-    own = event_store.ledger_stream(scope.ledger_id)
-    return seen | ({own} & streams) if scope.principal.sight == "all" else seen
+    if scope.principal.sight == "all":
+        return streams  # the whole log is theirs
+    return {str(client) for client in scope.clients().filter(pk__in=streams).values_list("pk", flat=True)}
 
 
 def _redacted(event: Recorded) -> RedactedRow:

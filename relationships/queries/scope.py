@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -21,14 +22,22 @@ LIMIT, MOST = 50, 500
 NO_CLIENT = "there is no such client"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
-    """What one question reads: `generation` is None where nothing was projected yet, so everything is behind."""
+    """What one question reads."""
 
     principal: Principal
     ledger_id: int
-    generation: Generation | None
-    policy: Policy
+
+    @cached_property
+    def generation(self) -> Generation | None:
+        """The live one when it was first asked for; None where nothing was projected yet: everything is behind."""
+        return projections.live(self.ledger_id)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """That of the generation."""
+        return projections.policy_of(self.generation)
 
     @property
     def generation_id(self) -> int:
@@ -64,8 +73,7 @@ def scope_of(principal: Principal) -> Scope:
         ledger_id = event_store.ledger_of(principal.organisation_id)
     except Ledger.DoesNotExist:
         raise NotFound("this organisation has no log yet") from None
-    generation = projections.live(ledger_id)
-    return Scope(principal, ledger_id, generation, projections.policy_of(generation))
+    return Scope(principal, ledger_id)
 
 
 def find(clients: ClientQuerySet, ref: str) -> Client:

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks append writers batch replay history actions post bulk feed reads``: see the package."""
+"""``python -m tests.benchmarks append writers batch replay history actions post bulk feed reads sizes``: see the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from tests.benchmarks import advice, appends, replays, serving, web  # noqa: E402
+from tests.benchmarks import advice, appends, replays, serving, sizes, web  # noqa: E402
 from tests.benchmarks.rounds import tell, write  # noqa: E402
 from tests.benchmarks.scratch import scratch_database  # noqa: E402
 
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "bulk": (web.bulk, 10_000),
     "feed": (web.feed, 20_000),
     "reads": (web.reads, 0),
+    "sizes": (sizes.sizes, 1_000_000),
 }
 
 

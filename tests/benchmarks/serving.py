@@ -42,7 +42,7 @@ def served(application: str) -> Iterator[int]:
             web_command(application, f"127.0.0.1:{port}", workers="2"),
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=environment(),
         )
         try:
             _wait(process, port)
@@ -52,7 +52,7 @@ def served(application: str) -> Iterator[int]:
             process.wait(timeout=30)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The benchmark's database, and no limit to how much one key may send: it is counted all the same."""
     where = connection.settings_dict
     database = f"postgresql://{settings.RUNTIME_ROLE}@/{where['NAME']}?host={quote(str(where['HOST']), safe='')}"

@@ -39,9 +39,9 @@ class Firm:
     begun: datetime = field(default_factory=timezone.now)
 
     def event(self, number: int, *, text: bool = False) -> tuple[str, dict[str, Any]]:
-        """A client and a message of its contact's, a few seconds after the one before it; each is new."""
+        """A client and a message of its contact's, just after the one before it; each is new."""
         client = self.clients[number % len(self.clients)]
-        people = [f"person{number % 3}@client{number % len(self.clients)}.example"] if text else [self.contacts[client]]
+        people = [f"ann@client{number % len(self.clients)}.example"] if text else [self.contacts[client]]
         data = {
             "channel": "email",
             "direction": "inbound" if number % 3 else "outbound",
@@ -51,7 +51,7 @@ class Firm:
         }
         item = {
             "type": "message_sent",
-            "occurred_at": (self.begun - timedelta(days=30) + timedelta(seconds=number)).isoformat(),
+            "occurred_at": (self.begun - timedelta(hours=2) + timedelta(milliseconds=50 * number)).isoformat(),
             "source": "benchmark",
             "external_id": f"{number:09d}",
             "data": data,
@@ -99,7 +99,7 @@ def _a_firm() -> Firm:
 def _ours() -> Iterator[tuple[Firm, int]]:
     firm = _a_firm()
     with serving.served(serving.OURS) as port:
-        send_all(port, [firm.post(key=True, text=True) for _ in range(2 * CLIENTS)], connections=CONNECTIONS)
+        send_all(port, [firm.post(key=True, text=True) for _ in range(CLIENTS)], connections=CONNECTIONS)
         yield firm, port
 
 
@@ -112,6 +112,9 @@ def post(*, events: int, rounds: int) -> Result:
         def note() -> bytes:
             client, item = firm.event(next(_numbers))
             return request("POST", "/notes", {"client": client, **item})
+
+        def plain() -> float:
+            return send_all(plain_port, [note() for _ in range(events)], connections=CONNECTIONS)
 
         def ours(**how: bool) -> Peer:
             return lambda: send_all(port, [firm.post(**how) for _ in range(events)], connections=CONNECTIONS)
