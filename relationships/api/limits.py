@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -83,7 +84,7 @@ class Admission:
     quota: Quota | None = None
 
     def find(self, prefix: str, digest: bytes) -> ApiKey | None:
-        asked = {"prefix": prefix, "digest": digest, "now": self.now, "starts_at": _start_of(self.now)}
+        asked: dict[str, Any] = {"prefix": prefix, "digest": digest, "now": self.now, "starts_at": _start_of(self.now)}
         with connection.cursor() as cursor:
             cursor.execute(_ADMIT, asked)
             row = cursor.fetchone()

@@ -48,7 +48,7 @@ def successors(ledger_id: int, event_ids: Sequence[str]) -> dict[str, str]:
         cursor.execute(
             "SELECT supersedes::text, event_id::text FROM relationships_event"
             " WHERE ledger_id = %s AND supersedes = ANY(%s::uuid[])",
-            [ledger_id, event_ids],
+            [ledger_id, list(event_ids)],
         )
         return dict(cursor.fetchall())
 

@@ -126,7 +126,10 @@ def test_a_correction_that_died_is_found_although_the_client_has_moved_on(api: C
         "occurred_at": NOTE["occurred_at"],
         "data": {"event_id": note.body["event_id"], "reason": "never said"},
     }
-    send = lambda: api.post(path, wrong, Idempotency_Key="k1", If_Match=note.headers["ETag"])  # noqa: E731
+
+    def send() -> Answer:
+        return api.post(path, wrong, Idempotency_Key="k1", If_Match=note.headers["ETag"])
+
     with die_before_the_answer_is_kept(), pytest.raises(KeyboardInterrupt):
         send()
     with time_machine.travel(timezone.now() + timedelta(seconds=61)):
@@ -177,6 +180,10 @@ def test_two_runs_of_one_request_record_one_event(transactional_db: None, api: C
 @pytest.mark.database
 def test_of_two_runs_of_one_batch_one_is_recorded(transactional_db: None, api: Caller, path: str) -> None:
     record = commands.record_events
+    batch = {"events": [{"client_id": path.split("/")[2], **NOTE}] * 2}
+
+    def send() -> Answer:
+        return api.post("/events/bulk", batch, Idempotency_Key="k1")
 
     def slow(*args: Any, **named: Any) -> Any:
         with (
@@ -186,8 +193,6 @@ def test_of_two_runs_of_one_batch_one_is_recorded(transactional_db: None, api: C
             answers.append(send())
         return record(*args, **named)
 
-    send = lambda: api.post("/events/bulk", batch, Idempotency_Key="k1")  # noqa: E731
-    batch = {"events": [{"client_id": path.split("/")[2], **NOTE}] * 2}
     answers: list[Answer] = []
     with mock.patch("relationships.commands.record_events", side_effect=slow):
         answers.append(send())

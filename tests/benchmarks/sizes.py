@@ -1,4 +1,4 @@
-"""What grows with the ledger: the memory of a rebuild, the first page of the clients, the pipeline and its movements."""
+"""What grows with the ledger: the memory of a rebuild, a page of the clients, the pipeline and its movements."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class NoteSerializer(serializers.ModelSerializer):
 
 
 class Notes(generics.CreateAPIView):
-    queryset = Note.objects.all()
+    queryset = Note._default_manager.all()
     serializer_class = NoteSerializer
 
 
