@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks append writers batch replay history actions post bulk feed reads sizes``: see the package."""
+"""``python -m tests.benchmarks append writers … post bulk feed reads sizes``: see the package."""
 
 from __future__ import annotations
 

@@ -93,5 +93,5 @@ def _register(portfolio: Portfolio) -> None:
             )
             for number, stream in enumerate(portfolio.streams)
         ],
-        batch_size=10_000,
+        batch_size=2_000,
     )
