@@ -28,7 +28,7 @@ class Result:
     name: str
     rounds: int
     lines: tuple[Line, ...]
-    unit: str
+    unit: str = "/s"
 
 
 def measure(name: str, peers: Mapping[str, Peer], *, rounds: int, unit: str = "/s") -> Result:
