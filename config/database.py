@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connection, transaction
 
-# What is recorded may be read and added to. Sealed parts may also go, which a trigger allows only after the key has.
+# What is recorded may be read and added to, and so may versions of policies. Sealed parts may also go, which a
+# trigger allows only after the key has.
 LOG_TABLES = {
     "relationships_event": "SELECT, INSERT",
     "relationships_sealedpart": "SELECT, INSERT, DELETE",
+    "relationships_policyversion": "SELECT, INSERT",
     "django_migrations": "SELECT",
 }
 OTHER_TABLES = "SELECT, INSERT, UPDATE, DELETE"

@@ -235,6 +235,7 @@ Q_CLUSTER = {
     "save_limit": 0,  # our own daily prune; the built-in one locks every row
     "recycle": 200,
     "max_rss": 400_000,  # kB
+    "daemonize_workers": False,  # a large ledger is shared out between processes of theirs
 }
 
 # --- Mail -----------------------------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ from django.utils import timezone
 from django_q.models import Task
 from django_q.tasks import async_task
 
-from relationships import commands, ingest, projections
+from relationships import commands, evidence, ingest, projections
+from relationships.commands import policies
 from relationships.models.integrations import IdempotencyKey
+from relationships.models.policies import PolicyRun
 from relationships.models.reports import Delivery, Heartbeat, ReportRun
 from relationships.reports import delivery, outbox, schedules
 
@@ -32,6 +34,7 @@ EXPIRES: tuple[tuple[type[models.Model], str, timedelta], ...] = (
     (Task, "stopped", timedelta(days=14)),
 )
 OUTBOX_KEEPS = timedelta(days=90)
+LONGEST_RUN_S = 6 * 3600
 
 
 def tick(**_: Any) -> None:
@@ -55,11 +58,22 @@ def deliver(*, delivery_id: str, **_: Any) -> None:
     delivery.deliver(UUID(delivery_id), now=timezone.now())
 
 
+def carry_out_policy(*, run_id: str, attempt: int, **_: Any) -> None:
+    """Previews or adopts a version of a policy."""
+    policies.carry_out(UUID(run_id), attempt, now=timezone.now())
+
+
+def back_test_policy(*, run_id: str, attempt: int, **_: Any) -> None:
+    """Back-tests a version of a policy."""
+    evidence.carry_out(UUID(run_id), attempt, now=timezone.now())
+
+
 def prune(*, now: datetime) -> None:
     """Forgets what has expired."""
     for model, field, kept in EXPIRES:
         model._default_manager.filter(**{f"{field}__lt": now - kept}).delete()
     ingest.forget_expired(now=now)
+    policies.forget(before=now - policies.PREVIEWS_KEPT)
     outbox.forget(before=now - OUTBOX_KEEPS)
 
 
@@ -90,6 +104,19 @@ def _hand_out_deliveries(now: datetime) -> None:
             async_task("relationships.jobs.deliver", delivery_id=str(delivery_id))
 
 
+def _hand_out_policies(now: datetime) -> None:
+    with transaction.atomic():
+        for run in policies.claim(now=now):
+            job = "back_test_policy" if run.kind == PolicyRun.Kind.EVIDENCE else "carry_out_policy"
+            # A large ledger takes longer than other tasks may; a run says itself that it is alive.
+            async_task(
+                f"relationships.jobs.{job}",
+                run_id=str(run.run_id),
+                attempt=run.attempt,
+                q_options={"timeout": LONGEST_RUN_S},
+            )
+
+
 def _sweep(now: datetime) -> None:
     projections.sweep(now)
 
@@ -106,4 +133,12 @@ def _prune_daily(now: datetime) -> None:
         prune(now=now)
 
 
-_STEPS = (_open_reports, _hand_out_runs, _hand_out_deliveries, _sweep, _close_suggestions, _prune_daily)
+_STEPS = (
+    _open_reports,
+    _hand_out_runs,
+    _hand_out_deliveries,
+    _hand_out_policies,
+    _sweep,
+    _close_suggestions,
+    _prune_daily,
+)

@@ -22,6 +22,7 @@ from .errors import (
     Forbidden,
     Invalid,
     NotFound,
+    PolicyConflict,
     PreconditionFailed,
     PreconditionRequired,
 )
@@ -29,6 +30,7 @@ from .events import Result, correct_event, record_event, record_events, retract_
 from .organisations import create_organisation
 from .people import link_logins
 from .persons import Destroyed, Erasure, erase_person
+from .policies import adopt_policy, ask_for_evidence, draft_policy, preview_policy
 from .suggestions import close_suggestions, note_shown, put_off
 
 __all__ = [
@@ -42,18 +44,23 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "NotFound",
+    "PolicyConflict",
     "PreconditionFailed",
     "PreconditionRequired",
     "Result",
     "add_contact",
+    "adopt_policy",
+    "ask_for_evidence",
     "assign_owner",
     "close_suggestions",
     "correct_event",
     "create_organisation",
     "erase_person",
+    "draft_policy",
     "link_logins",
     "make_clients",
     "note_shown",
+    "preview_policy",
     "put_off",
     "record_event",
     "record_events",

@@ -16,6 +16,7 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "NotFound",
+    "PolicyConflict",
     "PreconditionFailed",
     "PreconditionRequired",
 ]
@@ -63,3 +64,7 @@ class BatchRefused(Exception):
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
         super().__init__(f"{len(self.errors)} faults: nothing was recorded")
+
+
+class PolicyConflict(Exception):
+    """A policy cannot be adopted as things stand; the message says why."""

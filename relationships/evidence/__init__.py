@@ -10,6 +10,7 @@ The command is `manage.py backtest`.
 
 from .gathering import Gathered, gather
 from .judging import Difference, Evidence, Outcome, Part, judge
+from .keeping import carry_out, keep
 from .libraries import LibrariesMissing, need_libraries
 from .telling import as_json, as_text
 
@@ -22,7 +23,9 @@ __all__ = [
     "Part",
     "as_json",
     "as_text",
+    "carry_out",
     "gather",
     "judge",
+    "keep",
     "need_libraries",
 ]

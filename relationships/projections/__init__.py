@@ -7,23 +7,35 @@ quarantined alone, shown, and blocks nobody.
 
 from __future__ import annotations
 
+from .adopted import Adoption, adoptions, known_policy, policy_in_force
 from .generations import Superseded, behind, ensure_live, live, outdated, policy_of
+from .previewing import Aside, Cause, Move, Preview, Stand, preview
 from .projecting import project, project_many
 from .rebuilding import Progress, Rebuilt, rebuild
 from .sweeping import sweep
 from .working import fold_of, fold_whole
 
 __all__ = [
+    "Adoption",
+    "Aside",
+    "Cause",
+    "Move",
+    "Preview",
     "Progress",
     "Rebuilt",
+    "Stand",
     "Superseded",
+    "adoptions",
     "behind",
     "ensure_live",
     "fold_of",
     "fold_whole",
+    "known_policy",
     "live",
     "outdated",
+    "policy_in_force",
     "policy_of",
+    "preview",
     "project",
     "project_many",
     "rebuild",

@@ -14,6 +14,8 @@ from relationships.models.log import Event
 from relationships.models.projections import ClientState, Generation
 from relationships.models.roster import Client
 
+from .adopted import policy_in_force
+
 
 class Superseded(Exception):
     """This generation is no longer being built: a later rebuild has taken over."""
@@ -34,13 +36,13 @@ _LIVE = f'SELECT {", ".join(_FIELDS)} FROM "{Generation._meta.db_table}" WHERE l
 
 
 def ensure_live(ledger_id: int, *, now: datetime) -> Generation:
-    """The live generation, made under the default policy where there is none."""
+    """The live generation, made under the policy in force where there is none."""
     generation = live(ledger_id)
     if generation is not None:
         return generation
     try:
         with transaction.atomic():
-            return begin(ledger_id, state=Generation.State.LIVE, policy=DEFAULT_POLICY, now=now)
+            return begin(ledger_id, state=Generation.State.LIVE, policy=policy_in_force(ledger_id), now=now)
     except IntegrityError:  # another process made it at the same time
         return live(ledger_id) or ensure_live(ledger_id, now=now)
 

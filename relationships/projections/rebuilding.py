@@ -20,7 +20,8 @@ from relationships.domain.instants import to_us
 from relationships.domain.policy import Policy
 from relationships.models.projections import Generation, Quarantine
 
-from .generations import begin, behind, ensure_live, policy_of
+from .adopted import policy_in_force
+from .generations import begin, behind, ensure_live
 from .projecting import hold, project_into
 from .sharing import Report, Shard, share_out, workers
 from .sweeping import settle
@@ -48,12 +49,18 @@ class Rebuilt:
 
 
 def rebuild(
-    ledger_id: int, *, now: datetime, progress: Progress | None = None, policy: Policy | None = None
+    ledger_id: int,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+    policy: Policy | None = None,
+    at_flip: Callable[[], None] | None = None,
 ) -> Rebuilt:
     """Works out all read tables of a ledger anew, under `policy` or the one in force, and makes them live.
 
-    Readers see the old ones until the flip and never half of the new. `progress` is told events and clients done.
-    Raises Superseded when another rebuild took over.
+    Readers see the old ones until the flip and never half of the new. `progress` is told events and clients done;
+    `at_flip` is called within the transaction of the flip, with the live generation locked: what it raises stops the
+    flip. Raises Superseded when another rebuild took over.
     """
     started = time.monotonic()
     current = ensure_live(ledger_id, now=now)
@@ -63,7 +70,7 @@ def rebuild(
         others = Generation.objects.filter(ledger_id=ledger_id).exclude(state=Generation.State.LIVE)
         others.update(state=Generation.State.RETIRED)
         leftovers = list(others)
-        policy = policy or policy_of(current)
+        policy = policy or policy_in_force(ledger_id)
         building = begin(ledger_id, state=Generation.State.BUILDING, policy=policy, now=now)
     for leftover in leftovers:
         drop(leftover)
@@ -75,7 +82,7 @@ def rebuild(
         if not missed:
             break
         project_into(building, missed, now=now)
-    _flip(building, now)
+    _flip(building, now, at_flip)
     # What was recorded while the pointer moved went to the old tables: take it in here as well.
     project_into(building, behind(ledger_id, building, after=position), now=now)
     settle(building, position)
@@ -143,12 +150,17 @@ def _store(building: Generation, worked: list[Worked], failed: list[tuple[str, i
             quarantine(building, client_id, version=version, reason=reason, now=now)
 
 
-def _flip(building: Generation, now: datetime) -> None:
+def _flip(building: Generation, now: datetime, at_flip: Callable[[], None] | None) -> None:
     """Makes this generation the one that is read, in one step."""
     with transaction.atomic():
+        with connection.cursor() as cursor:
+            # In a transaction of the caller's the chunks have switched it off.
+            cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
         live = Generation.objects.select_for_update().filter(ledger_id=building.ledger_id, state=Generation.State.LIVE)
         list(live)
         hold(building)
         live.update(state=Generation.State.RETIRED)
         building.state, building.live_at = Generation.State.LIVE, now
         building.save(update_fields=["state", "live_at"])
+        if at_flip is not None:
+            at_flip()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,6 +27,8 @@ def workers() -> int:
     A process of its own sees only what is committed.
     """
     if connection.in_atomic_block or "fork" not in multiprocessing.get_all_start_methods():
+        return 1
+    if multiprocessing.current_process().daemon:  # may have no children
         return 1
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
@@ -70,6 +74,7 @@ def _run(
     # The parent's connection came along with the fork. Let go of it without a word to the server: libpq objects of
     # another process are not closed (psycopg checks), and the first query opens a connection of our own.
     connection.connection = None
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         result = work(shard, lambda events, streams: answers.put(("report", (events, streams))))
         answers.put(("result", result))
@@ -77,3 +82,10 @@ def _run(
         answers.put(("problem", problem))
     finally:
         connection.close()
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent has ended: nobody waits for the result any more."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

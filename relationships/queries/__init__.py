@@ -16,6 +16,7 @@ from .events import StaleCursor, appended, client_events, event, feed, head
 from .knowing import balance, handovers, leaving, ties
 from .latest import Logged, latest
 from .persons import PersonRecord, person
+from .policies import adoption, adoption_under_way, evidence, latest_preview, policies, policy, preview
 from .portfolio import falling, movements, pipeline, quarantined, revisions, timelines
 from .portfolio_gaps import all_gaps
 from .roster import contact, contacts, people
@@ -32,6 +33,8 @@ __all__ = [
     "actions",
     "all_gaps",
     "appended",
+    "adoption",
+    "adoption_under_way",
     "balance",
     "client",
     "client_actions",
@@ -41,6 +44,7 @@ __all__ = [
     "contacts",
     "dossier",
     "event",
+    "evidence",
     "falling",
     "feed",
     "for_person",
@@ -48,12 +52,16 @@ __all__ = [
     "handovers",
     "head",
     "latest",
+    "latest_preview",
     "leaving",
     "meetings",
     "movements",
     "people",
     "person",
     "pipeline",
+    "policies",
+    "policy",
+    "preview",
     "put_off",
     "quarantined",
     "question_statistics",

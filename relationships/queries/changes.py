@@ -16,10 +16,14 @@ from .scope import scope_of
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A client's version, and how often since then time or a new policy alone changed where it stands."""
+    """A client's version, how often since then time alone changed where it stands, and how many policies were adopted.
+
+    The two are told apart: under another policy fewer periods may have begun, and the sum be the same.
+    """
 
     version: int
-    silent_changes: int
+    periods: int
+    policies: int
 
 
 def seen(principal: Principal, ref: str, *, now: datetime) -> Seen:
@@ -37,4 +41,4 @@ def seen(principal: Principal, ref: str, *, now: datetime) -> Seen:
     policies = events.filter(
         stream_id=event_store.ledger_stream(scope.ledger_id), type="policy_adopted", recorded_at__gt=recorded_at
     ).count()
-    return Seen(version, periods + policies)
+    return Seen(version, periods, policies)

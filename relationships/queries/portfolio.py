@@ -1,7 +1,8 @@
 """All clients at once: how many stand where, who moved, who falls.
 
 Read from the stored periods, which run on into the future, so any moment is a look-up. Clients that are behind are
-folded live and laid over it. An earlier knowledge folds every visible client again from the log, one after another.
+folded live and laid over it. An earlier knowledge or another policy folds every visible client again from the log,
+one after another.
 """
 
 from __future__ import annotations
@@ -38,21 +39,26 @@ from .rows import (
     RevisionRow,
     StageMovement,
 )
-from .scope import Moments, Scope, moments, scope_of
+from .scope import Moments, Scope, judged, moments, scope_of
 from .standing import footer, period_of, period_row
 
 logger = logging.getLogger(__name__)
 
 
 def pipeline(
-    principal: Principal, *, now: datetime, as_of: datetime | None = None, known_at: datetime | None = None
+    principal: Principal,
+    *,
+    now: datetime,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> Pipeline:
     """How many of the visible clients stand on each stage at `as_of`, and how they are.
 
-    Raises Invalid for a `known_at` in the future, NotFound without a log.
+    By the policy of `policy`, a version, else by the one in force when `known_at` was. Raises Invalid for a `known_at`
+    in the future and a version that there is not, NotFound without a log.
     """
-    scope = scope_of(principal)
-    asked = moments(scope.ledger_id, now=now, as_of=as_of, known_at=known_at)
+    scope, asked = judged(principal, now=now, as_of=as_of, known_at=known_at, policy=policy)
     overlay = _overlay(scope, asked)
     at = to_us(asked.as_of)
     counts: Counter[tuple[str, str]] = Counter()
@@ -84,13 +90,14 @@ def movements(
     start: datetime,
     end: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> Movements:
     """The net change of every visible client from `start` to `end` (None: now): opening + in − out = closing.
 
-    Raises Invalid for a span that ends before it begins and a `known_at` in the future.
+    Both ends are judged by one policy, chosen as `pipeline` does. Raises as that, and Invalid for a span that ends
+    before it begins.
     """
-    scope = scope_of(principal)
-    asked = moments(scope.ledger_id, now=now, as_of=end, known_at=known_at)
+    scope, asked = judged(principal, now=now, as_of=end, known_at=known_at, policy=policy)
     if start > asked.as_of:
         raise Invalid.one("from", "out_of_order", "The span ends before it begins.")
     overlay = _overlay(scope, asked)
@@ -134,14 +141,14 @@ def timelines(
     healths: Collection[str] | None = None,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> Portfolio:
     """Every visible client with the periods that touch the span from `since`, included, to `until`, excluded.
 
     Without bounds, whole timelines; with `healths`, only the periods of those. With an `as_of` before the latest
     events, what came later is left in: a past moment is a look-up in the periods. Raises as `pipeline` does.
     """
-    scope = scope_of(principal)
-    asked = moments(scope.ledger_id, now=now, as_of=as_of, known_at=known_at)
+    scope, asked = judged(principal, now=now, as_of=as_of, known_at=known_at, policy=policy)
     overlay = _overlay(scope, asked)
     told: dict[str, list[Period]] = {}
     if asked.position is None:
@@ -288,7 +295,7 @@ class _Overlay:
 
 def _overlay(scope: Scope, asked: Moments) -> _Overlay:
     if asked.position is not None:
-        return _Overlay(scope, asked, (), True)
+        return _Overlay(scope, asked, (), not Quarantine.objects.filter(**scope.mine()).exists())
     behind = projections.behind(scope.ledger_id, scope.generation)
     quarantined = {
         str(client_id) for client_id in Quarantine.objects.filter(**scope.mine()).values_list("client_id", flat=True)

@@ -569,3 +569,170 @@ class RevisionRow:
     cause: tuple[str, ...]
     before: tuple[dict[str, Any], ...]
     after: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceRow:
+    """One number in which two policies differ: its RFC 6901 pointer, both values, and the same as a sentence."""
+
+    pointer: str
+    label: str
+    before: float
+    after: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRow:
+    """A version of the policy. `status`: in_force, former (adopted, and another since) or draft.
+
+    `based_on`, `created_at` and `created_by` are None for the first policy, which came with the program; `differences`
+    are those from `based_on`. `adopted_at` and `adopted_by` are of its latest adoption.
+    """
+
+    version: int
+    name: str | None
+    reason: str | None
+    status: str
+    based_on: int | None
+    created_at: datetime | None
+    created_by: str | None
+    adopted_at: datetime | None
+    adopted_by: str | None
+    differences: tuple[DifferenceRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDetail(PolicyRow):
+    """The whole of a version, as `Policy.to_dict` gives it, and in what it differs from the one in force."""
+
+    policy: dict[str, Any]
+    from_in_force: tuple[DifferenceRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How far a run is."""
+
+    events_done: int
+    events_total: int
+    clients_done: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """Work with a version of the policy: `state` is waiting, running, done or failed; `problem` says why it failed.
+
+    `instead_of` is the version that was in force when it was asked for; `position` the last event of the log that the
+    result rests on, None until there is one.
+    """
+
+    id: str
+    version: int
+    state: str
+    asked_at: datetime
+    asked_by: str
+    finished_at: datetime | None
+    problem: str | None
+    instead_of: int
+    position: int | None
+    progress: RunProgress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCount:
+    """How many clients of a stage have a health, now and under the version previewed."""
+
+    health: str
+    now: int
+    then: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCount:
+    """How many clients stand on a stage, now and under the version previewed."""
+
+    stage: str
+    now: int
+    then: int
+    by_health: tuple[HealthCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """Where a client stands under one policy. `rule` and `reason` are the stage's, the other two the health's."""
+
+    stage: str
+    health: str
+    since: datetime
+    rule: str
+    reason: str
+    health_rule: str
+    health_reason: str
+    because: tuple[Because, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mover:
+    """A client that would stand elsewhere: `from_` under the policy in force, `to` under the version previewed."""
+
+    client_id: str
+    name: str
+    owner: str | None
+    from_: Stand
+    to: Stand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsideRow:
+    """A client that no figure counts, since its events cannot be folded: `now` already, or only then."""
+
+    client_id: str
+    name: str
+    reason: str
+    now: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewFigures:
+    """What a preview found. `policy` is the version in force that it compares with; clients aside are in no figure.
+
+    `moved` clients stand elsewhere, `stages_moved` of them on another stage, `falls` on a lower one; `told` of them
+    are listed.
+    """
+
+    as_of: datetime
+    policy: int
+    clients: int
+    events: int
+    stages: tuple[StageCount, ...]
+    moved: int
+    stages_moved: int
+    falls: int
+    told: int
+    quarantined_now: int
+    quarantined_then: int
+    quarantined: tuple[AsideRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewAnswer(RunRow):
+    """A preview: `figures` is None until it is done; `moves` is a page of those who would stand elsewhere."""
+
+    figures: PreviewFigures | None
+    moves: Page[Mover]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceAnswer:
+    """The latest back-test of a version: `evidence` as `evidence.as_json` gives it, None while there is none.
+
+    `run` is the run that is under way, or that failed after the evidence was made; None when there is none.
+    """
+
+    version: int
+    made_at: datetime | None
+    position: int | None
+    evidence: dict[str, Any] | None
+    run: RunRow | None

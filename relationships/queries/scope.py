@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -24,10 +24,11 @@ NO_CLIENT = "there is no such client"
 
 @dataclass(frozen=True)
 class Scope:
-    """What one question reads."""
+    """What one question reads; `under` is the policy where another one is asked for than that of the generation."""
 
     principal: Principal
     ledger_id: int
+    under: Policy | None = None
 
     @cached_property
     def generation(self) -> Generation | None:
@@ -36,7 +37,11 @@ class Scope:
 
     @cached_property
     def policy(self) -> Policy:
-        """That of the generation."""
+        """The one that was asked for, else that of the generation."""
+        if self.under is not None:
+            return self.under
+        if self.generation is None:
+            return projections.policy_in_force(self.ledger_id)
         return projections.policy_of(self.generation)
 
     @property
@@ -76,6 +81,36 @@ def scope_of(principal: Principal) -> Scope:
     return Scope(principal, ledger_id)
 
 
+def judged(
+    principal: Principal,
+    *,
+    now: datetime,
+    as_of: datetime | None,
+    known_at: datetime | None,
+    policy: int | None = None,
+) -> tuple[Scope, Moments]:
+    """The scope and the moments of a question, under the policy that answers it.
+
+    That is the version `policy` where one is named, else the one in force when `known_at` was: what was believed then
+    was believed by the rules of then. Raises NotFound, and Invalid for a version that there is not and a `known_at` in
+    the future.
+    """
+    scope = scope_of(principal)
+    asked = moments(scope.ledger_id, now=now, as_of=as_of, known_at=known_at)
+    if policy is None:
+        if asked.position is None:
+            return scope, asked
+        in_force = projections.policy_in_force(scope.ledger_id, position=asked.position)
+        return replace(scope, under=in_force), asked
+    known = projections.known_policy(scope.ledger_id, policy)
+    if known is None:
+        raise Invalid.one("policy", "unknown_version", f"There is no policy {policy}: see /api/v1/policies.")
+    if asked.position is None and known.version != scope.policy.version:
+        # The read tables are of another policy: everything is folded anew from the log as it is now.
+        asked = replace(asked, position=event_store.head(scope.ledger_id).position)
+    return replace(scope, under=known), asked
+
+
 def find(clients: ClientQuerySet, ref: str) -> Client:
     """The one of `clients` with this id or "source:external id". Raises NotFound."""
     found = by_ref(clients, ref).first()
@@ -105,7 +140,7 @@ def as_id(text: str) -> UUID | None:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """The asked moment and the knowledge asked for; `position` is None when that is all there is."""
+    """The asked moment and the knowledge asked for; `position` is None when the read tables hold just that."""
 
     as_of: datetime
     known_at: datetime

@@ -1,8 +1,8 @@
 """One client: where it stands and why, its timeline, its strength term by term, the gaps between its meetings.
 
 `as_of` is the moment that is asked about, past or coming; `known_at` leaves out what was recorded later. Both are now
-unless given. What lies after the latest event is read from saved state; an earlier moment, or an earlier knowledge,
-folds the client's events again.
+unless given. What lies after the latest event is read from saved state; an earlier moment, an earlier knowledge or
+another policy folds the client's events again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from .rows import (
     StrengthTerm,
     Timeline,
 )
-from .scope import Moments, Scope, moments, scope_of
+from .scope import Moments, Scope, judged
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +59,15 @@ def stage(
     now: datetime,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> StageAnswer:
     """Where a client stands and why.
 
-    Raises NotFound, also before its first effective event and before anything of it was known; Invalid for a
-    `known_at` in the future.
+    By the policy of `policy`, a version, else by the one in force when `known_at` was. Raises NotFound, also before its
+    first effective event and before anything of it was known; Invalid for a `known_at` in the future and for a version
+    that there is not.
     """
-    return stage_of(ask(principal, ref, now=now, as_of=as_of, known_at=known_at))
+    return stage_of(ask(principal, ref, now=now, as_of=as_of, known_at=known_at, policy=policy))
 
 
 def stage_of(asked: Folded) -> StageAnswer:
@@ -104,9 +106,10 @@ def timeline(
     now: datetime,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> Timeline:
     """All periods of a client, on into the future as it looked at `as_of`. Raises as `stage` does."""
-    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, policy=policy)
     return Timeline(
         client_id=str(asked.client.pk), data=tuple(period_row(p) for p in asked.periods()), **asked.footer()
     )
@@ -119,9 +122,10 @@ def strength(
     now: datetime,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> StrengthAnswer:
     """A client's strength with every term of its sum, the weightiest first. Raises as `stage` does."""
-    return strength_answer(ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True))
+    return strength_answer(ask(principal, ref, now=now, as_of=as_of, known_at=known_at, policy=policy, whole=True))
 
 
 def strength_answer(asked: Folded) -> StrengthAnswer:
@@ -157,9 +161,10 @@ def gaps(
     now: datetime,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> Gaps:
     """The gaps between a client's meetings, the open one first, and what bridges them. Raises as `stage` does."""
-    return gaps_of(ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True))
+    return gaps_of(ask(principal, ref, now=now, as_of=as_of, known_at=known_at, policy=policy, whole=True))
 
 
 def gaps_of(asked: Folded) -> Gaps:
@@ -241,16 +246,22 @@ def ask(
     now: datetime,
     as_of: datetime | None,
     known_at: datetime | None,
+    policy: int | None,
     whole: bool = False,
 ) -> Folded:
     """Finds the client and folds what the question needs: everything when `whole`."""
-    scope = scope_of(principal)
+    scope, asked = judged(principal, now=now, as_of=as_of, known_at=known_at, policy=policy)
     client = scope.client(ref)
-    asked = moments(scope.ledger_id, now=now, as_of=as_of, known_at=known_at)
     at = to_us(asked.as_of)
-    if asked.position is not None:
-        return Folded(scope, client, asked, _folded(scope, client, at, position=asked.position), True, True)
     client_id = str(client.pk)
+    if asked.position is not None:
+        try:
+            return Folded(scope, client, asked, _folded(scope, client, at, position=asked.position), True, True)
+        except NotFound:
+            raise
+        except Exception:
+            logger.exception("client %s cannot be folded as it was known", client_id)
+        return Folded(scope, client, asked, _last_good(scope, client, at, asked.position), True, False)
     state = ClientState.objects.filter(generation_id=scope.generation_id, client=client).first()
     quarantined = Quarantine.objects.filter(generation_id=scope.generation_id, client=client).exists()
     behind = bool(projections.behind(scope.ledger_id, scope.generation, among=[client_id]))
@@ -277,6 +288,18 @@ def _saved(state: str, policy: Policy) -> Fold | None:
         return projections.fold_of(state, policy)
     except NeedsHistory:
         return None
+
+
+def _last_good(scope: Scope, client: Client, at: int, position: int) -> Fold:
+    """The fold of what could still be worked out of a client in quarantine, as far as it was known by `position`."""
+    state = ClientState.objects.filter(generation_id=scope.generation_id, client=client)
+    told = state.values_list("projected_version", flat=True).first() or 0
+    try:
+        return _folded(scope, client, at, position=position, told=told)
+    except NotFound:
+        raise
+    except Exception:
+        raise NotFound("this client's events cannot be worked out under that policy") from None
 
 
 def _folded(scope: Scope, client: Client, at: int, *, position: int | None = None, told: int | None = None) -> Fold:

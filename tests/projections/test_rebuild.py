@@ -83,9 +83,9 @@ def test_what_is_recorded_meanwhile_is_caught_up(cast: Cast, monkeypatch: pytest
 def test_what_is_recorded_while_the_pointer_moves_is_caught_up(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     flip = rebuilding._flip
 
-    def record_and_flip(building: Generation, now: Any) -> None:
+    def record_and_flip(building: Generation, now: Any, at_flip: Any) -> None:
         cast.client("Newcomer", now=NOW)
-        flip(building, now)
+        flip(building, now, at_flip)
 
     monkeypatch.setattr(rebuilding, "_flip", record_and_flip)
     projections.rebuild(cast.ledger_id, now=NOW)

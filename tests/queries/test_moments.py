@@ -65,7 +65,7 @@ def test_stage_pipeline_and_timeline_agree_at_any_two_moments(cast: Cast, client
 
 
 def test_before_the_first_event_and_before_anything_was_known_nothing_is_found(cast: Cast, client: ClientRow) -> None:
-    asks: list[dict[str, datetime]] = [{"as_of": NOW - 201 * DAY}, {"known_at": NOW - 201 * DAY}]
+    asks: list[dict[str, Any]] = [{"as_of": NOW - 201 * DAY}, {"known_at": NOW - 201 * DAY}]
     for ask in asks:
         for query in (queries.stage, queries.timeline, queries.strength, queries.gaps):
             with pytest.raises(NotFound):

@@ -169,7 +169,8 @@ class Client(Resource):
 
 def _tag(view: Resource, ref: str) -> str:
     found = seen(view.principal, ref, now=view.now)
-    return etag(found.version, *([found.silent_changes] if found.silent_changes else []))
+    silent = f"{found.periods}-{found.policies}" if found.periods or found.policies else None
+    return etag(found.version, *([silent] if silent else []))
 
 
 def _address(view: Resource, client_id: str) -> Any:
