@@ -174,6 +174,8 @@ def problem_of(error: Exception) -> Problem | None:
             return _conflict(error.fields, str(error), client_id=error.client_id)
         case commands.ContactConflict():
             return _conflict(error.fields, str(error), contact_id=error.contact_id)
+        case commands.PolicyConflict():
+            return Problem("conflict", str(error))
         case OperationalError() | InterfaceError():
             log.error("database unavailable", exc_info=error)
             return Problem("unavailable", "The database does not answer.", headers={"Retry-After": str(RETRY_SECONDS)})

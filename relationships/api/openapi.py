@@ -66,6 +66,7 @@ _PATHS = {
     "id": "An id, or for clients also `source:external id`.",
     "type": "The name of an event type.",
     "event_id": "An event.",
+    "version": "The number of a version of the policy.",
 }
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -118,7 +119,10 @@ class Schema(AutoSchema):
             "security": _security(promised),
         }
         if promised.request:
-            written["requestBody"] = {"required": True, "content": self._content(promised.request)}
+            written["requestBody"] = {
+                "required": promised.body_needed,
+                "content": self._content(promised.request),
+            }
         replies = {str(status): self._reply(promised, method, reply) for status, reply in promised.replies.items()}
         for status, codes in _codes(promised, path, method).items():
             refusal = _refusal(status, codes)

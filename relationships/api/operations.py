@@ -45,7 +45,8 @@ class Operation:
     """One method of one address.
 
     `scope` is what a key needs, None when everybody may ask; `problems` are the codes it answers beside those that any
-    may; `conditions` are the conditional request headers that it honours."""
+    may; `conditions` are the conditional request headers that it honours; `body_needed` is False where nothing needs to
+    be sent."""
 
     id: str
     summary: str
@@ -58,6 +59,7 @@ class Operation:
     problems: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     path_meaning: Mapping[str, str] = field(default_factory=dict)
+    body_needed: bool = True
 
 
 def operation(id: str, summary: str, **promises: Any) -> Callable[[Method], Method]:

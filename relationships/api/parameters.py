@@ -171,7 +171,13 @@ PAGE = (LIMIT, CURSOR)
 
 AS_OF = Parameter("as_of", "The moment asked about, past or future; now unless given.", *moment(), example=NOW)
 KNOWN_AT = Parameter("known_at", "Only what had been recorded by then; now unless given.", *moment(), example=NOW)
-MOMENTS = (AS_OF, KNOWN_AT)
+POLICY = Parameter(
+    "policy",
+    "Judged by this version of the rules; unless given, by the one in force when `known_at` was.",
+    *integer(1, 10_000),
+    example=1,
+)
+MOMENTS = (AS_OF, KNOWN_AT, POLICY)
 
 CLIENT = Parameter("client", "Only of this client: its id or `source:external id`.", *word(340))
 STAGE = Parameter("stage", "On one of these stages.", *choice(STAGES), many=True, example=["met", "bridging"])

@@ -6,12 +6,15 @@ They document; what checks a body is the command that it is handed to.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from relationships.commands.clients import DETAILS
 from relationships.commands.drafting import LONGEST_TEXT, PRECISIONS
 from relationships.domain.events import EVENT_TYPES, json_schema
 from relationships.domain.fields import EMAIL
+from relationships.domain.policy import TIERS, Tier
+from relationships.domain.policy_words import WORDS, sentence_case
 
 from .examples import CLIENT, COLLEAGUE, CONTACT, EARLIER, EVENT, NOW, QUESTION
 
@@ -182,6 +185,52 @@ PUT_OFF = {
             "description": "Not before then, for you alone: from now on, at most a year away. null: show it again.",
         }
     },
+    "additionalProperties": False,
+}
+_NUMBER = {"type": "number", "minimum": 0}
+POLICY_IN = {
+    "type": "object",
+    "required": ["changes"],
+    "properties": {
+        "name": {"type": ["string", "null"], "maxLength": 80, "description": "What to call it."},
+        "reason": {"type": ["string", "null"], "maxLength": 1000, "description": "Why it is made."},
+        "based_on": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "The version that it changes; the one in force unless given.",
+        },
+        "changes": {
+            "type": "object",
+            "minProperties": 1,
+            "description": "What changes, in the shape of `policy`.",
+            "properties": {
+                **{
+                    word.field: {**_NUMBER, "description": f"{sentence_case(word.label)}. {word.effect}"}
+                    for word in WORDS.values()
+                    if word.pointer.count("/") == 1
+                },
+                "tiers": {
+                    "type": "object",
+                    "properties": {
+                        tier: {
+                            "type": "object",
+                            "properties": {field.name: _NUMBER for field in fields(Tier)},
+                            "additionalProperties": False,
+                        }
+                        for tier in TIERS
+                    },
+                    "additionalProperties": False,
+                },
+                "points": {"type": "object", "additionalProperties": _NUMBER},
+            },
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+ADOPTION_IN = {
+    "type": "object",
+    "properties": {"reason": {"type": ["string", "null"], "maxLength": 1000, "description": "Why."}},
     "additionalProperties": False,
 }
 

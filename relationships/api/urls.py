@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from .resource import NothingHere
-from .views import advice, clients, events, roster, service, standing, vocabulary
+from .views import advice, clients, events, policies, roster, service, standing, vocabulary
 
 _V1: list[URLPattern | URLResolver] = [
     path("actions", advice.Actions.as_view(), name="actions"),
@@ -40,6 +40,13 @@ _V1: list[URLPattern | URLResolver] = [
     path("people/<str:id>/ties", advice.Leaving.as_view(), name="leaving"),
     path("pipeline", standing.Pipeline.as_view(), name="pipeline"),
     path("pipeline/movements", standing.Movements.as_view(), name="movements"),
+    path("policies", policies.Policies.as_view(), name="policies"),
+    path("policies/<str:version>", policies.Policy.as_view(), name="policy"),
+    path("policies/<str:version>/adopt", policies.Adopt.as_view(), name="policy-adopt"),
+    path("policies/<str:version>/adoptions/<str:id>", policies.Adoption.as_view(), name="policy-adoption"),
+    path("policies/<str:version>/evidence", policies.Evidence.as_view(), name="policy-evidence"),
+    path("policies/<str:version>/preview", policies.Preview.as_view(), name="policy-preview"),
+    path("policies/<str:version>/previews/<str:id>", policies.PreviewResult.as_view(), name="policy-preview-result"),
     path("questions", roster.Questions.as_view(), name="questions"),
     path("questions/statistics", roster.QuestionStatistics.as_view(), name="question-statistics"),
 ]

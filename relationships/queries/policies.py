@@ -17,6 +17,7 @@ from relationships.domain.policy_words import differences_in_words
 from relationships.models.policies import PolicyMove, PolicyRun, PolicyVersion
 from relationships.projections import Adoption
 
+from . import cursors
 from .errors import NotFound
 from .paging import Order, page, place_of
 from .rows import (
@@ -30,7 +31,6 @@ from .rows import (
     PolicyDetail,
     PolicyRow,
     PreviewAnswer,
-    PreviewFigures,
     RunProgress,
     RunRow,
     StageCount,
@@ -42,10 +42,23 @@ FIRST_NAME = "First policy"
 BY_NUMBER = Order("number", int, "number", int)
 
 
-def policies(principal: Principal) -> tuple[PolicyRow, ...]:
-    """All versions, the newest first. Raises NotFound without a log."""
+def policies(principal: Principal, *, limit: int | None = None, cursor: str | None = None) -> Page[PolicyRow]:
+    """A page of the versions, the newest first. Raises NotFound without a log, and Invalid for a cursor of another
+    list."""
     book = _Book(scope_of(principal).ledger_id)
-    return tuple(PolicyRow(**book.fields(version)) for version in sorted(book.versions, reverse=True))
+    wanted = checked_limit(limit)
+    versions = sorted(book.versions, reverse=True)
+    begins = 0
+    if cursor is not None:
+        [highest] = cursors.read("policies", cursor, [int])
+        begins = sum(1 for version in versions if version > highest)
+    shown, before = versions[begins : begins + wanted], versions[max(0, begins - wanted) : begins]
+    after = versions[begins + wanted :]
+    return Page(
+        rows=tuple(PolicyRow(**book.fields(version)) for version in shown),
+        next=cursors.write("policies", [after[0]]) if after else None,
+        previous=cursors.write("policies", [before[0]]) if before else None,
+    )
 
 
 def policy(principal: Principal, version: int) -> PolicyDetail:
@@ -84,7 +97,7 @@ def preview(
     named = _named(scope, [*(row.client_id for row in found.rows), *(one["client_id"] for one in aside)])
     return PreviewAnswer(
         **_run_fields(run),
-        figures=None if result is None else _figures(result, named),
+        **_figures(result, named),
         moves=Page(rows=tuple(_mover(row, named) for row in found.rows), next=found.next, previous=found.previous),
     )
 
@@ -126,6 +139,8 @@ def evidence(principal: Principal, version: int) -> EvidenceAnswer:
         version=version,
         made_at=made.finished_at if made else None,
         position=made.position if made else None,
+        probability_shown=bool(made and made.result.get("probability_shown")),
+        refusal=made.result.get("refusal") if made else "it has not been back-tested yet",
         evidence=made.result if made else None,
         run=None if latest is None or latest == made else RunRow(**_run_fields(latest)),
     )
@@ -232,22 +247,29 @@ def _named(scope: Scope, client_ids: Iterable[Any]) -> Named:
     return {str(pk): (name, None if owner is None else str(owner)) for pk, name, owner in rows}
 
 
-def _figures(result: Mapping[str, Any], named: Named) -> PreviewFigures:
+_COUNTED = (
+    "clients",
+    "events",
+    "moved",
+    "stages_moved",
+    "falls",
+    "told",
+    "quarantined_now",
+    "quarantined_then",
+)
+
+
+def _figures(result: Mapping[str, Any] | None, named: Named) -> dict[str, Any]:
+    if result is None:
+        return {"as_of": None, "policy": None, "stages": (), "quarantined": (), **dict.fromkeys(_COUNTED)}
     now = {(stage, health): count for stage, health, count in result["before"]}
     then = {(stage, health): count for stage, health, count in result["after"]}
-    return PreviewFigures(
-        as_of=datetime.fromisoformat(result["as_of"]),
-        policy=result["in_force"],
-        clients=result["clients"],
-        events=result["events"],
-        stages=tuple(_count(stage, now, then) for stage in STAGES),
-        moved=result["moved"],
-        stages_moved=result["stages_moved"],
-        falls=result["falls"],
-        told=result["told"],
-        quarantined_now=result["quarantined_now"],
-        quarantined_then=result["quarantined_then"],
-        quarantined=tuple(
+    return {
+        "as_of": datetime.fromisoformat(result["as_of"]),
+        "policy": result["in_force"],
+        "stages": tuple(_count(stage, now, then) for stage in STAGES),
+        **{name: result[name] for name in _COUNTED},
+        "quarantined": tuple(
             AsideRow(
                 client_id=one["client_id"],
                 name=named.get(one["client_id"], ("", None))[0],
@@ -256,7 +278,7 @@ def _figures(result: Mapping[str, Any], named: Named) -> PreviewFigures:
             )
             for one in result["aside"]
         ),
-    )
+    }
 
 
 def _count(stage: str, now: Mapping[tuple[str, str], int], then: Mapping[tuple[str, str], int]) -> StageCount:

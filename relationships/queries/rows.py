@@ -695,32 +695,25 @@ class AsideRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewFigures:
-    """What a preview found. `policy` is the version in force that it compares with; clients aside are in no figure.
+class PreviewAnswer(RunRow):
+    """A preview, and a page of those who would stand elsewhere. Until it is done, its figures are None.
 
-    `moved` clients stand elsewhere, `stages_moved` of them on another stage, `falls` on a lower one; `told` of them
-    are listed.
+    `policy` is the version in force that it compares with; clients aside (`quarantined`) are in no figure. `moved`
+    clients stand elsewhere, `stages_moved` of them on another stage, `falls` on a lower one; `told` of them are listed.
     """
 
-    as_of: datetime
-    policy: int
-    clients: int
-    events: int
+    as_of: datetime | None
+    policy: int | None
+    clients: int | None
+    events: int | None
     stages: tuple[StageCount, ...]
-    moved: int
-    stages_moved: int
-    falls: int
-    told: int
-    quarantined_now: int
-    quarantined_then: int
+    moved: int | None
+    stages_moved: int | None
+    falls: int | None
+    told: int | None
+    quarantined_now: int | None
+    quarantined_then: int | None
     quarantined: tuple[AsideRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewAnswer(RunRow):
-    """A preview: `figures` is None until it is done; `moves` is a page of those who would stand elsewhere."""
-
-    figures: PreviewFigures | None
     moves: Page[Mover]
 
 
@@ -728,11 +721,15 @@ class PreviewAnswer(RunRow):
 class EvidenceAnswer:
     """The latest back-test of a version: `evidence` as `evidence.as_json` gives it, None while there is none.
 
+    `refusal` says why it allows no probability to be shown.
+
     `run` is the run that is under way, or that failed after the evidence was made; None when there is none.
     """
 
     version: int
     made_at: datetime | None
     position: int | None
+    probability_shown: bool
+    refusal: str | None
     evidence: dict[str, Any] | None
     run: RunRow | None

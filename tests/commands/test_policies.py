@@ -56,7 +56,7 @@ def shorter(cast: Cast, **more: Any) -> int:
 def test_versions_are_numbered_and_tell_what_they_change(cast: Cast) -> None:
     assert shorter(cast, name="Shorter", reason="We lose people before we notice.") == 2
     assert commands.draft_policy(cast.system, changes={"grace": 10}, based_on=2, now=NOW) == 3
-    third, second, first = queries.policies(cast.system)
+    third, second, first = queries.policies(cast.system).rows
     assert [(one.version, one.status, one.based_on) for one in (third, second, first)] == [
         (3, "draft", 2),
         (2, "draft", 1),
@@ -123,7 +123,7 @@ def test_who_may_propose_preview_and_adopt(cast: Cast) -> None:
         ):
             with pytest.raises(commands.Forbidden):
                 order()
-    assert [one.version for one in queries.policies(lead)] == [2, 1]
+    assert [one.version for one in queries.policies(lead).rows] == [2, 1]
 
 
 # ---------------------------------------------------------------------- previewing
@@ -139,8 +139,7 @@ def test_a_preview_tells_who_would_stand_where_and_why(cast: Cast, clients: dict
     before = list(StagePeriod.objects.order_by("pk").values())
     answer = preview(cast, version)
     assert answer.state == "done"
-    figures = answer.figures
-    assert figures is not None
+    figures = answer
     assert {one.stage: (one.now, one.then) for one in figures.stages if one.now or one.then} == {
         "found": (1, 2),
         "met": (2, 1),
@@ -190,8 +189,7 @@ def test_more_movers_than_can_be_told_are_counted(
     monkeypatch.setattr(previewing, "MOST_MOVES", 1)
     version = commands.draft_policy(cast.system, changes=MUCH_SHORTER, now=NOW)
     answer = preview(cast, version)
-    assert answer.figures is not None
-    assert (answer.figures.moved, answer.figures.told, len(answer.moves.rows)) == (2, 1, 1)
+    assert (answer.moved, answer.told, len(answer.moves.rows)) == (2, 1, 1)
 
 
 def test_a_client_in_quarantine_is_told_apart_with_its_reason(
@@ -215,8 +213,7 @@ def test_a_client_in_quarantine_is_told_apart_with_its_reason(
 
     monkeypatch.setattr(previewing, "fold_whole", stumble)
     answer = preview(cast, shorter(cast))
-    figures = answer.figures
-    assert figures is not None
+    figures = answer
     assert (figures.quarantined_now, figures.quarantined_then, figures.moved) == (1, 1, 0)
     assert {(one.name, one.reason, one.now) for one in figures.quarantined} == {
         ("Ash", "KeyError: 'mode'", True),
@@ -230,8 +227,7 @@ def test_events_that_readers_have_not_been_shown_yet_are_in_the_preview(
 ) -> None:
     monkeypatch.setattr(projections, "project", lambda *args, **options: None)
     cast.record(clients["Cedar"], "meeting_held", NOW - 60 * DAY, mode="in_person")
-    figures = preview(cast, shorter(cast)).figures
-    assert figures is not None
+    figures = preview(cast, shorter(cast))
     assert {one.stage: (one.now, one.then) for one in figures.stages if one.now or one.then} == {
         "found": (0, 2),
         "met": (3, 1),
@@ -249,10 +245,10 @@ def test_several_processes_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(previewing, "WORTH_SHARING", 0)
     monkeypatch.setattr(previewing, "workers", lambda: 3)
     other = preview(cast, version)
-    assert one.figures == other.figures
+    for name in ("stages", "moved", "stages_moved", "falls", "told", "clients", "events"):
+        assert getattr(one, name) == getattr(other, name)
     assert one.moves.rows == other.moves.rows
-    assert one.figures is not None
-    assert one.figures.moved > 2
+    assert (one.moved or 0) > 2
 
 
 # ---------------------------------------------------------------------- adopting
@@ -270,7 +266,7 @@ def test_an_adoption_is_an_event_with_the_whole_policy_and_readers_follow(
     assert stages(cast) == {"found": 2, "met": 1}
     stage = queries.stage(cast.system, clients["Ash"].id, now=NOW + DAY)
     assert (stage.policy, stage.settled, stage.position) == (version, True, event.position)
-    assert [(one.version, one.status) for one in queries.policies(cast.system)] == [(2, "in_force"), (1, "former")]
+    assert [(one.version, one.status) for one in queries.policies(cast.system).rows] == [(2, "in_force"), (1, "former")]
     # Nothing is told to the outside: no revision, and no event but this one.
     assert not Revision.objects.exists()
     assert event.position == 6
@@ -282,7 +278,7 @@ def test_rolling_back_is_adopting_the_former(cast: Cast, clients: dict[str, Clie
     commands.adopt_policy(cast.system, version, now=NOW)
     commands.adopt_policy(cast.system, 1, now=NOW + timedelta(hours=1))
     assert {one.client_id: one.periods for one in queries.timelines(cast.system, now=NOW + DAY).rows} == before
-    assert [(one.version, one.status) for one in queries.policies(cast.system)] == [(2, "former"), (1, "in_force")]
+    assert [(one.version, one.status) for one in queries.policies(cast.system).rows] == [(2, "former"), (1, "in_force")]
     assert projections.policy_in_force(cast.ledger_id) == DEFAULT_POLICY
 
 
@@ -348,7 +344,7 @@ def test_a_large_ledger_is_left_to_the_worker(
     looked = str(commands.preview_policy(cast.system, version, now=NOW))
     adopted = str(commands.adopt_policy(cast.system, version, now=NOW))
     waiting = queries.preview(cast.system, version, looked)
-    assert (waiting.state, waiting.figures, waiting.moves.rows) == ("waiting", None, ())
+    assert (waiting.state, waiting.moved, waiting.moves.rows) == ("waiting", None, ())
     assert queries.adoption_under_way(cast.system) == queries.adoption(cast.system, version, adopted)
     assert stages(cast) == {"found": 1, "met": 2}
     with pytest.raises(commands.PolicyConflict, match="adoption of version 2 is under way"):

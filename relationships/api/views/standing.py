@@ -13,7 +13,7 @@ from relationships.queries import bridging, portfolio_gaps
 from .. import parameters
 from ..examples import LATER, SINCE
 from ..operations import answer, operation, page_of
-from ..parameters import CLIENT, KNOWN_AT, MOMENTS, OWNER, PAGE, TEAM, TIER, Parameter, choice, flag, moment
+from ..parameters import CLIENT, KNOWN_AT, MOMENTS, OWNER, PAGE, POLICY, TEAM, TIER, Parameter, choice, flag, moment
 from ..resource import Resource
 from ..serializers.dossier import DossierSerializer
 from ..serializers.standing import (
@@ -146,6 +146,7 @@ class Movements(Resource):
             Parameter("from", "The start of the span.", *moment(), SINCE, argument="start", required=True),
             Parameter("to", "Its end; now unless given.", *moment(), argument="end"),
             KNOWN_AT,
+            POLICY,
         ),
         replies={200: answer(MovementsSerializer, "The stock of each stage, and the moves.")},
     )
