@@ -31,8 +31,12 @@ SHARES = {
 }
 # Numbers that may be nothing at all; every other must be more than nothing.
 MAY_BE_ZERO = {"beta", "gamma", "bridging_reciprocity", "reciprocity_minimum", "gesture", "brand", "sent", "answered"}
+LEAST = 0.001  # a span of a minute and a half; less would be nothing once it is rounded
 LARGEST = 36_500  # days in a century; no count or weight comes near it
 MANY = 1000  # the largest count of things to remember or to need
+
+# Counts; every other number may have a fraction, whether or not the first policy's has one.
+WHOLE = {field.name for field in fields(Policy) if field.type == "int"}
 
 # A draft may not move these: laws, or what is remembered of saved state.
 FIXED = {"version"}
@@ -59,7 +63,7 @@ def draft(base: Policy, changes: Mapping[str, Any], version: int) -> Policy:
         elif name not in plain or name in FIXED:
             errors.append(_not_a_field(name, plain))
         else:
-            plain[name] = _number(value, plain[name], name, f"/{name}", errors)
+            plain[name] = _number(value, plain[name], name, f"/{name}", errors, whole=name in WHOLE)
     if errors:
         raise InvalidPolicy(errors)
     plain["version"] = version
@@ -107,19 +111,21 @@ def _merge_tier(tier: dict[str, Any], changes: Any, pointer: str, errors: Errors
             tier[name] = _number(value, tier[name], name, f"{pointer}/{name}", errors)
 
 
-def _number(value: Any, like: Any, name: str, pointer: str, errors: Errors, *, zero: bool = False) -> Any:
+def _number(
+    value: Any, like: Any, name: str, pointer: str, errors: Errors, *, whole: bool = False, zero: bool = False
+) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         errors.append(FieldError(pointer, "wrong_type", f"{shown(value)} is not a number."))
         return like
-    if isinstance(like, int) and not isinstance(like, bool) and value != int(value):
+    if whole and value != int(value):
         errors.append(FieldError(pointer, "wrong_type", f"{shown(value)} is not a whole number."))
         return like
-    low, most = 0, (1 if name in SHARES else MANY if isinstance(like, int) else LARGEST)
-    allowed = value > low or (value == 0 and (zero or name in MAY_BE_ZERO))
-    if not allowed or value > most:
-        bound = "0" if zero or name in MAY_BE_ZERO else "more than 0"
-        errors.append(FieldError(pointer, "out_of_range", f"{shown(value)} is not between {bound} and {most}."))
-    return type(like)(value)
+    least = 0 if zero or name in MAY_BE_ZERO else 1 if whole else LEAST
+    most = 1 if name in SHARES else MANY if whole else LARGEST
+    if not least <= value <= most:
+        errors.append(FieldError(pointer, "out_of_range", f"{shown(value)} is not between {least} and {most}."))
+        return like
+    return int(value) if whole else float(value)
 
 
 def _check_sense(policy: Policy, errors: Errors) -> None:

@@ -20,8 +20,8 @@ from tests.commands.cast import DAY, NOW, Cast
 from tests.commands.test_policies import MUCH_SHORTER, SHORTER, work
 
 
-@pytest.fixture(autouse=True)
-def _clock() -> Iterator[time_machine.Traveller]:
+@pytest.fixture(autouse=True, name="clock")
+def running_clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW + timedelta(hours=1), tick=False) as clock:
         yield clock
 
@@ -115,7 +115,7 @@ def test_the_rest_of_the_movers_is_behind_next(api: Caller, cast: Cast) -> None:
 
 
 def test_adopting_is_seen_by_every_answer_and_can_be_rolled_back(
-    api: Caller, ash: ClientRow, _clock: time_machine.Traveller
+    api: Caller, ash: ClientRow, clock: time_machine.Traveller
 ) -> None:
     version = proposed(api)
     tag = api.get(f"/clients/{ash.id}").headers["ETag"]
@@ -124,7 +124,7 @@ def test_adopting_is_seen_by_every_answer_and_can_be_rolled_back(
     again = api.post(f"/policies/{version}/adopt", {"reason": "Agreed."}, Idempotency_Key="a")
     assert (again.status, again.headers["Idempotent-Replayed"]) == (200, "true")
     assert api.get(adopted.headers["Location"].removeprefix("http://testserver/api/v1")).body == adopted.body
-    _clock.shift(timedelta(minutes=1))
+    clock.shift(timedelta(minutes=1))
     fresh = api.get(f"/clients/{ash.id}", {"If-None-Match": tag})
     assert (fresh.status, fresh.body["stage"]) == (200, "found")
     assert api.get(f"/clients/{ash.id}", {"If-None-Match": fresh.headers["ETag"]}).status == 304

@@ -36,6 +36,9 @@ def test_a_draft_changes_what_it_names_and_nothing_else() -> None:
         ({"met_keep": float("nan")}, "/met_keep", "wrong_type"),
         ({"met_keep": 0}, "/met_keep", "out_of_range"),
         ({"met_keep": 1e9}, "/met_keep", "out_of_range"),
+        ({"met_keep": 1e-9}, "/met_keep", "out_of_range"),
+        ({"tiers": {"key": {"half_life_meeting": 1e-300}}}, "/tiers/key/half_life_meeting", "out_of_range"),
+        ({"bridging_posts": 10**40}, "/bridging_posts", "out_of_range"),
         ({"bridging_posts": 2.5}, "/bridging_posts", "wrong_type"),
         ({"bridging_posts": 1}, "/bridging_posts", "contradiction"),
         ({"bridging_coverage": 1.2}, "/bridging_coverage", "out_of_range"),
@@ -52,6 +55,13 @@ def test_nonsense_is_refused_with_its_place(changes: dict[str, Any], pointer: st
     with pytest.raises(InvalidPolicy) as caught:
         draft(DEFAULT_POLICY, changes, version=2)
     assert (pointer, code) in [(error.pointer, error.code) for error in caught.value.errors]
+
+
+def test_a_number_may_have_a_fraction_unless_it_counts_something() -> None:
+    changes = {"cooling_rhythms": 2.5, "met_keep": 1500.5, "tiers": {"light": {"window": 10.5}}}
+    policy = draft(DEFAULT_POLICY, changes, version=2)
+    assert (policy.cooling_rhythms, policy.met_keep, policy.tier("light").window) == (2.5, 1500.5, 10.5)
+    assert draft(DEFAULT_POLICY, {"bridging_posts": 3.0}, version=2).bridging_posts == 3
 
 
 def test_shorter_windows_move_a_client_as_worked_by_hand() -> None:

@@ -141,7 +141,7 @@ class Adopt(Resource):
     @operation(
         "adopt_policy",
         "Put a version into force",
-        description="The adoption is an event with the whole policy. Until all clients are worked out under it, readers "
+        description="The adoption is an event with the whole policy. Until all clients are worked out, readers "
         f"keep the old answers. Adopting a former version is how one rolls back. {_LATER} {_ALL}",
         request=(Body(requests.ADOPTION_IN, {"with a reason": {"reason": "Agreed on Monday."}}),),
         body_needed=False,

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from accounts.models import Organisation
+from accounts.roles import system_principal
 from relationships import event_store, evidence, projections
 from relationships.domain.instants import days
 from relationships.models.log import Ledger
@@ -48,9 +50,12 @@ class Command(BaseCommand):
             ledger_id = event_store.ledger_of(organisation.pk)
         except Ledger.DoesNotExist:
             raise CommandError(f"{organisation.slug} has no log yet.") from None
-        policy = projections.policy_of(projections.live(ledger_id))
-        if options["policy"] not in (None, policy.version):
-            raise CommandError(f"There is no policy {options['policy']}; the one in force is {policy.version}.")
+        in_force = projections.policy_in_force(ledger_id)
+        wanted = options["policy"]
+        policy = in_force if wanted is None else projections.known_policy(ledger_id, wanted)
+        if policy is None:
+            raise CommandError(f"There is no policy {wanted}; the one in force is {in_force.version}.")
+        position = event_store.head(ledger_id).position
         try:
             evidence.need_libraries()
         except evidence.LibrariesMissing as missing:
@@ -59,6 +64,8 @@ class Command(BaseCommand):
         self._say("judging …")
         found = evidence.judge(gathered)
         self._say("")
+        principal = system_principal(organisation.pk, "backtest")
+        evidence.keep(principal, ledger_id, found, position=position, now=timezone.now())
         self.stdout.write(evidence.as_text(found), ending="")
         if options["output"]:
             try:
