@@ -17,12 +17,13 @@ from django.db import connection, transaction
 
 from accounts.models import Organisation
 from accounts.roles import Principal
-from relationships import event_store, queries
+from relationships import event_store, projections, queries
 from relationships.domain.chain import GENESIS
 from relationships.domain.judgement import HEALTHS, STAGES
+from relationships.domain.policy import DEFAULT_POLICY
 from relationships.domain.sentences import dates_in
 from relationships.queries.named import because, facts_named
-from relationships.queries.rows import ClientPeriods, Page, PeriodRow
+from relationships.queries.rows import ClientPeriods, Page, PeriodRow, Portfolio
 from relationships.reports.snapshot import (
     Cause,
     ClientLine,
@@ -30,6 +31,7 @@ from relationships.reports.snapshot import (
     OpenQuestion,
     OrganisationName,
     PlannedMeeting,
+    PolicyChange,
     Quarantined,
     Risk,
     Snapshot,
@@ -87,7 +89,9 @@ def _build(
     ahead = as_of + timedelta(days=RISK_DAYS) + INSTANT
     portfolio = queries.timelines(principal, now=now, until=ahead, as_of=as_of, known_at=known_at)
     causes = _causes(ledger_id, portfolio.rows, since=since, zone=organisation.time_zone)
-    told = tell(portfolio.rows, since=since, as_of=as_of, causes=causes)
+    change = _policy_change(ledger_id, portfolio, since)
+    former = None if change is None else _stages_then(principal, change.before, now, since, known_at)
+    told = tell(portfolio.rows, since=since, as_of=as_of, causes=causes, former=former)
     return Snapshot(
         report=NAME,
         organisation=OrganisationName(slug=organisation.slug, name=organisation.name, time_zone=organisation.time_zone),
@@ -113,7 +117,27 @@ def _build(
             for row in queries.quarantined(principal)
         ),
         late=late,
+        policy_change=change,
     )
+
+
+def _policy_change(ledger_id: int, portfolio: Portfolio, since: datetime) -> PolicyChange | None:
+    """The change from the policy in force at ``since`` to the one by which the report is told; None: the same."""
+    known = [one for one in projections.adoptions(ledger_id) if one.position <= portfolio.position]
+    before = max((one for one in known if one.adopted_at <= since), default=None, key=lambda one: one.position)
+    former = before.version if before else DEFAULT_POLICY.version
+    within = [one for one in known if one.adopted_at > since and one.version == portfolio.policy]
+    if former == portfolio.policy or not within:
+        return None
+    return PolicyChange(before=former, after=portfolio.policy, at=within[-1].adopted_at)
+
+
+def _stages_then(
+    principal: Principal, version: int, now: datetime, since: datetime, known_at: datetime | None
+) -> dict[str, str]:
+    """Where each client stood at ``since`` by that version of the policy, as it is known today."""
+    found = queries.timelines(principal, now=now, since=since, until=since + INSTANT, known_at=known_at, policy=version)
+    return {client.client_id: client.periods[0].stage for client in found.rows}
 
 
 def _causes(ledger_id: int, clients: Iterable[ClientPeriods], *, since: datetime, zone: str) -> dict[str, Cause]:
@@ -189,14 +213,22 @@ class Told:
     risks: tuple[Risk, ...]
 
 
-def tell(clients: Iterable[ClientPeriods], *, since: datetime, as_of: datetime, causes: Mapping[str, Cause]) -> Told:
+def tell(
+    clients: Iterable[ClientPeriods],
+    *,
+    since: datetime,
+    as_of: datetime,
+    causes: Mapping[str, Cause],
+    former: Mapping[str, str] | None = None,
+) -> Told:
     """Lines, moves and risks of the clients that had begun by ``as_of``, moves and risks by time.
 
     A move is the net change of a client from ``since`` to ``as_of``; its cause is that of its last change of
-    stage. ``causes`` holds the events that the timelines name; one it lacks is left out.
+    stage. ``causes`` holds the events that the timelines name; one it lacks is left out. ``former`` holds the
+    stage of each client at ``since`` by the policy of then, where that was another one.
     """
     begun = [client for client in clients if client.periods and client.periods[0].begins_at <= as_of]
-    telling = _Telling(since, as_of, causes)
+    telling = _Telling(since, as_of, causes, former or {})
     lines = [telling.line(client) for client in begun]
     moves = [
         telling.move(client, line) for client, line in zip(begun, lines, strict=True) if line.opening != line.stage
@@ -214,6 +246,7 @@ class _Telling:
     since: datetime
     as_of: datetime
     causes: Mapping[str, Cause]
+    former: Mapping[str, str]
 
     def line(self, client: ClientPeriods) -> ClientLine:
         now = _at(client.periods, self.as_of)
@@ -226,6 +259,7 @@ class _Telling:
             since=self._entry(client).begins_at,
             health=now.health,
             opening=opening.stage if opening else None,
+            told_opening=self.former.get(client.client_id) if opening else None,
         )
 
     def move(self, client: ClientPeriods, line: ClientLine) -> Move:

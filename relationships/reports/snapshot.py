@@ -12,7 +12,7 @@ import types
 import typing
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Self
@@ -44,7 +44,7 @@ class Cause:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLine:
     """A client at the moment of the report. ``opening`` is its stage at the start of the span; None: not
-    there yet."""
+    there yet. ``told_opening`` is the same by the policy of then, where another one was adopted within the span."""
 
     id: str
     name: str
@@ -53,6 +53,26 @@ class ClientLine:
     since: datetime
     health: str
     opening: str | None
+    told_opening: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChange:
+    """That the span began under another policy than it ended under, and when the latter was adopted."""
+
+    before: int
+    after: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restated:
+    """One stage's opening by the policy of then, and what the new one makes of it: told + restated = opening."""
+
+    stage: str
+    told: int
+    restated: int
+    opening: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +149,8 @@ class Snapshot:
     ``risk_days`` and ``fade_days`` say how far ahead a fall of the stage and a worse health are told;
     ``meeting_days`` the same of meetings. ``as_of`` is where it stands and where the span that begins at
     ``since`` ends; ``position`` and ``head`` (hex of the chain's hash) say which log it was read from.
+    With a ``policy_change`` within the span, both its ends are told by the new policy, and ``restated`` leads
+    over from what the opening was by the former.
     """
 
     report: str
@@ -151,6 +173,19 @@ class Snapshot:
     questions: tuple[OpenQuestion, ...]
     quarantined: tuple[Quarantined, ...]
     late: bool = False
+    policy_change: PolicyChange | None = None
+
+    def restated(self) -> tuple[Restated, ...]:
+        """Every stage's opening by the former policy and by the new one, in the order of the stages; empty
+        where the policy is the same."""
+        if self.policy_change is None:
+            return ()
+        told = Counter(line.told_opening for line in self.clients)
+        opening = Counter(line.opening for line in self.clients)
+        return tuple(
+            Restated(stage=stage, told=told[stage], restated=opening[stage] - told[stage], opening=opening[stage])
+            for stage in STAGES
+        )
 
     def stock(self) -> tuple[Stock, ...]:
         """Every stage's opening, entered, left and closing, in the order of the stages."""
@@ -199,8 +234,12 @@ class Snapshot:
         """Itself, if its figures agree; DoesNotTieOut otherwise.
 
         For every stage opening + entered − left = closing; every move is the difference between a client's
-        two ends of the span, and every such difference is a move.
+        two ends of the span, and every such difference is a move; whoever opens by one policy does by the other.
         """
+        if self.policy_change is not None:
+            for client in self.clients:
+                if (client.opening is None) != (client.told_opening is None):
+                    raise DoesNotTieOut(f"{client.id} opens by one policy and not by the other")
         for line in self.stock():
             if line.opening + line.entered - line.left != line.closing:
                 raise DoesNotTieOut(
@@ -226,7 +265,8 @@ class Snapshot:
             for one in self.stock()
         ]
         plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
-        return plain | {"stock": stock, "by_stage_and_health": self.by_stage_and_health()}
+        restated = [_plain(one) for one in self.restated()]
+        return plain | {"stock": stock, "by_stage_and_health": self.by_stage_and_health(), "restated": restated}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Snapshot:
@@ -253,7 +293,9 @@ def _hints(kind: Any) -> dict[str, Any]:
 def _build(kind: Any, plain: Any) -> Any:
     if isinstance(kind, type) and is_dataclass(kind):
         hints = _hints(kind)
-        return kind(**{f.name: _build(hints[f.name], plain[f.name]) for f in fields(kind)})
+        # What an older program did not know has a default, and is not among its values.
+        known = [f for f in fields(kind) if f.name in plain or f.default is MISSING]
+        return kind(**{f.name: _build(hints[f.name], plain[f.name]) for f in known})
     if typing.get_origin(kind) is tuple:
         return tuple(_build(typing.get_args(kind)[0], one) for one in plain)
     if kind is datetime:

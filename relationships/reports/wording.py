@@ -134,7 +134,8 @@ def _ahead(snapshot: Snapshot) -> str:
 
 
 def warnings(snapshot: Snapshot, zone: str) -> list[str]:
-    """What the reader must know before trusting the figures: lateness, quarantine, figures behind the log."""
+    """What the reader must know before trusting the figures: lateness, quarantine, figures behind the
+    log, another policy."""
     said = []
     if snapshot.late:
         due, made = moment(snapshot.as_of, zone), moment(snapshot.made_at, zone)
@@ -147,7 +148,29 @@ def warnings(snapshot: Snapshot, zone: str) -> list[str]:
         said.append(f"{number} in quarantine and shown as last understood: {names}{others}.")
     elif not snapshot.settled:
         said.append("Some clients are behind the log; the next report will include their latest events.")
+    if snapshot.policy_change:
+        said.append(restatement(snapshot, zone))
     return said
+
+
+def restatement(snapshot: Snapshot, zone: str) -> str:
+    """What another policy made of the opening, in one or two sentences; empty where the policy is the same."""
+    change = snapshot.policy_change
+    if change is None:
+        return ""
+    moved = [line for line in snapshot.clients if line.opening is not None and line.opening != line.told_opening]
+    there = sum(line.opening is not None for line in snapshot.clients)
+    said = (
+        f"Policy {change.after} was adopted in place of policy {change.before} on {moment(change.at, zone)}; "
+        "this report tells both ends of its span by the new one."
+    )
+    if not moved:
+        return f"{said} It changes no stage of the opening on {day(snapshot.since, zone)}."
+    up = sum(direction(line.told_opening, line.opening or "") > 0 for line in moved)
+    return (
+        f"{said} On {day(snapshot.since, zone)}, {len(moved):,} of {counted(there, 'client')} would have stood "
+        f"elsewhere under it, {up:,} higher and {len(moved) - up:,} lower: these are no moves."
+    )
 
 
 def because(change: Move | Risk) -> str:

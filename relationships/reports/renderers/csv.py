@@ -21,7 +21,7 @@ COLUMNS = (
     "client_id", "client", "owner", "stage", "since", "health",
     "opening_stage", "moved_at", "move_rule", "move_because",
     "falls_to", "falls_at", "fall_rule", "fall_because",
-    "as_of", "known_at", "position",
+    "as_of", "known_at", "position", "policy", "opening_stage_by_former_policy",
 )  # fmt: skip
 
 # With their full-width forms, which some spreadsheets read alike (OWASP ASVS 1.2.10).
@@ -32,7 +32,9 @@ def render(snapshot: Snapshot, *, people: Mapping[str, str], zone: str) -> str:
     """A header and one line a client; times in ``zone``."""
     moves = {move.client_id: move for move in snapshot.moves}
     falls = {risk.client_id: risk for risk in reversed(snapshot.risks) if risk.kind == "stage"}
-    told = (_time(snapshot.as_of, zone), _time(snapshot.known_at, zone), str(snapshot.position))
+    told = (
+        _time(snapshot.as_of, zone), _time(snapshot.known_at, zone), str(snapshot.position), str(snapshot.policy),
+    )  # fmt: skip
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
@@ -41,6 +43,7 @@ def render(snapshot: Snapshot, *, people: Mapping[str, str], zone: str) -> str:
             line.id, line.name, people.get(line.owner or "", ""),
             line.stage, _time(line.since, zone), line.health, line.opening or "",
             *_move(moves.get(line.id), zone), *_fall(falls.get(line.id), zone), *told,
+            line.told_opening or "",
         )  # fmt: skip
         writer.writerow([harmless(cell) for cell in row])
     return out.getvalue()

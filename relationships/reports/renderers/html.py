@@ -30,6 +30,8 @@ def _context(snapshot: Snapshot, people: Mapping[str, str], zone: str) -> dict[s
         "warnings": wording.warnings(snapshot, zone),
         "healths": [wording.title(health) for health in HEALTHS],
         "counts": _counts(snapshot),
+        "policies": snapshot.policy_change,
+        "restated": [{"title": wording.title(one.stage), "row": one} for one in snapshot.restated()],
         "stock": [{"title": wording.title(one.stage), "row": one} for one in snapshot.stock()],
         "lists": [
             _list("Who moved", snapshot.moves, snapshot, people, zone),

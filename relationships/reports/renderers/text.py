@@ -23,6 +23,7 @@ def render(snapshot: Snapshot, *, people: Mapping[str, str], zone: str) -> str:
         _opening(snapshot, zone),
         _warnings(snapshot, zone),
         _table(snapshot),
+        _restated(snapshot),
         _stock(snapshot, zone),
         _moves(snapshot, people, zone),
         _risks(snapshot, people, zone),
@@ -63,6 +64,17 @@ def _counts(label: str, numbers: Sequence[int]) -> str:
 
 def _number(number: int) -> str:
     return f"{number:,}" if number else "·"
+
+
+def _restated(snapshot: Snapshot) -> Iterator[str]:
+    change = snapshot.policy_change
+    if change is None:
+        return
+    before, after = f"Policy {change.before}", f"Policy {change.after}"
+    yield f"{'OPENING':<12}{before:>12}{'± Restated':>12}{'= ' + after:>14}"
+    for one in snapshot.restated():
+        restated = f"{one.restated:+,}" if one.restated else "·"
+        yield f"{wording.title(one.stage):<12}{_number(one.told):>12}{restated:>12}{_number(one.opening):>14}"
 
 
 def _stock(snapshot: Snapshot, zone: str) -> Iterator[str]:
