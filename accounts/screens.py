@@ -40,6 +40,11 @@ def lets_people_in(request: HttpRequest) -> bool:
     return signed_in(request) and principal_of(request).may("*")
 
 
+def sets_policies(request: HttpRequest) -> bool:
+    """The rules themselves: previews and adoptions are about all clients."""
+    return sees_everything(request) and principal_of(request).may("policies:write")
+
+
 def operates(request: HttpRequest) -> bool:
     """What belongs to no organisation: jobs and refused sign-ins."""
     return signed_in(request) and user_of(request).is_superuser

@@ -83,6 +83,10 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "The rules",
+                "items": [_item("Policies", "gavel", "relationships_policyversion_changelist", "sets_policies")],
+            },
+            {
                 "title": "Who may come in",
                 "items": [
                     _item("People", "group", "accounts_user_changelist", "lets_people_in"),

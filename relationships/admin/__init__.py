@@ -9,6 +9,6 @@ from django.contrib import admin
 
 from relationships.admin import advice, agenda, clients, log, operation, people
 
-__all__ = ["advice", "agenda", "clients", "log", "operation", "people"]
+__all__ = ["advice", "agenda", "clients", "log", "operation", "people"], policies
 
 admin.site.index_template = "relationships/home.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import queue
@@ -74,6 +75,7 @@ def _run(
     # The parent's connection came along with the fork. Let go of it without a word to the server: libpq objects of
     # another process are not closed (psycopg checks), and the first query opens a connection of our own.
     connection.connection = None
+    gc.freeze()  # what came along is not ours to collect: walking over it would copy every page of it
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         result = work(shard, lambda events, streams: answers.put(("report", (events, streams))))
