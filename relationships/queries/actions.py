@@ -145,12 +145,13 @@ def client_actions(
     now: datetime,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> ClientActions:
     """What to do about one client at `as_of`, which may lie ahead: if nothing more happens until then.
 
     What the asking person has put off is left out. Raises NotFound, Invalid as `stage` does.
     """
-    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, policy=policy)
     off = _put_off(asked.scope, [asked.client.pk], asked.moments.as_of)
     told = rules.actions(asked.fold, asked.fold.judge())
     chosen = rules.pressing(told, asked.at, put_off=_marks(off, asked.client.pk))

@@ -144,9 +144,10 @@ def ties(
     now: datetime,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> Ties:
     """Who of us knows whom at a client. Raises NotFound, Invalid as `stage` does."""
-    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, policy=policy)
     fold = asked.fold
     found = [tie for tie in fold.ties(asked.at) if tie[2] >= NOTHING]
     people = _people(asked.scope, {ours for ours, _, _ in found})
@@ -207,9 +208,10 @@ def balance(
     now: datetime,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> BalanceAnswer:
     """Through which accounts the relationship runs, and its echo. Raises NotFound, Invalid as `stage` does."""
-    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, policy=policy)
     told, echo = balance_at(asked.fold, asked.at), echo_at(asked.fold, asked.at)
     names = _people(asked.scope, {person for person, _ in told.people})
     return BalanceAnswer(

@@ -133,6 +133,8 @@ def test_adopting_is_seen_by_every_answer_and_can_be_rolled_back(
     before = (NOW + timedelta(minutes=1)).isoformat()
     assert api.get(f"/clients/{ash.id}/stage", known_at=before).body["policy"] == 1
     assert api.get(f"/clients/{ash.id}/stage", policy=1).body["stage"] == "met"
+    for name in ("timeline", "strength", "gaps", "ties", "balance", "actions"):
+        assert api.get(f"/clients/{ash.id}/{name}", policy=1).body["policy"] == 1, name
     assert api.get("/pipeline", policy=1).body["policy"] == 1
     assert api.get("/pipeline/movements", policy=1, **{"from": before}).body["policy"] == 1
     newest = api.get("/policies").body["data"][0]
