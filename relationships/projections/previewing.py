@@ -16,7 +16,6 @@ from datetime import datetime
 from django.db import connection
 
 from relationships import event_store
-from relationships.domain import health
 from relationships.domain.facts import Fact, effective
 from relationships.domain.fold import Fold
 from relationships.domain.instants import from_us, to_us
@@ -304,18 +303,17 @@ class _Folds:
 def _stand(fold: Fold, name: str, asked: _Asked, facts: Mapping[str, Fact]) -> Stand:
     standing: Standing = fold.standing_at(asked.at)
     told = explain(fold, standing, asked.at, asked.day)
-    health_rule, health_events = health.reason(fold, asked.at, standing.health)
-    only_meetings = bool(fold.posts) and not fold.sums.spoken
-    parts = sentence(name, standing, told, facts, asked.day, only_meetings=only_meetings)
-    named = [facts[event] for event in dict.fromkeys((*standing.stage_because, *health_events)) if event in facts]
+    parts = sentence(name, standing, told, facts, asked.day)
+    because = dict.fromkeys((*standing.stage_because, *told.health_because))
+    named = [facts[event] for event in because if event in facts]
     return Stand(
         stage=STAGES[standing.stage],
         health=standing.health,
         since=from_us(standing.since),
         rule=standing.stage_rule,
         reason=rule_in_words(standing.stage_rule),
-        health_rule=health_rule,
-        health_reason=rule_in_words(health_rule),
+        health_rule=told.health_rule,
+        health_reason=rule_in_words(told.health_rule),
         because=tuple(Cause(fact.event_id, fact.type, from_us(fact.at), phrase(fact, asked.day)) for fact in named),
         sentence=plain(parts),
     )

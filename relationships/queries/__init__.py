@@ -35,6 +35,7 @@ __all__ = [
     "appended",
     "adoption",
     "adoption_under_way",
+    "all_gaps",
     "balance",
     "client",
     "client_actions",

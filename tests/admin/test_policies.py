@@ -65,7 +65,7 @@ def test_a_draft_is_made_previewed_adopted_and_rolled_back(house: House, signed_
     told = text(browser, looked["Location"])
     assert "1 of 2 clients would stand elsewhere: 1 on another stage, 1 of them lower" in told
     assert "Met → Found" in told
-    assert "Brightwater Foods is Found since" in told
+    assert "Brightwater Foods went from" in told
     assert f"/admin/relationships/client/{house.brightwater.id}/" in browser.get(looked["Location"]).content.decode()
     assert "Nothing has changed" not in text(browser, f"{LIST}1/")
     adopted = browser.post(f"{version}adopt/", {"reason": "Agreed."}, follow=True)

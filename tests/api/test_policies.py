@@ -97,7 +97,7 @@ def test_a_preview_of_a_small_log_comes_at_once(api: Caller, ash: ClientRow) -> 
     }
     [mover] = answer.body["data"]
     assert (mover["client_id"], mover["from"]["stage"], mover["to"]["stage"]) == (ash.id, "met", "found")
-    assert mover["to"]["sentence"].startswith("Ash is Found since ")
+    assert mover["to"]["sentence"].startswith("Ash went from Met to Found on ")
     assert (answer.body["policy"], answer.body["position"], answer.body["moved"]) == (1, 2, 1)
     assert api.get(answer.headers["Location"].removeprefix("http://testserver/api/v1")).body == answer.body
     assert api.get(f"/clients/{ash.id}/stage").body["stage"] == "met"

@@ -156,7 +156,7 @@ def test_a_preview_tells_who_would_stand_where_and_why(cast: Cast, clients: dict
     assert mover.to.since == NOW - 100 * DAY + 51 * DAY
     assert mover.from_.because[0].type == "meeting_held"
     assert mover.from_.sentence.startswith("Ash is Met since ")
-    assert mover.to.sentence.startswith("Ash is Found since ")
+    assert mover.to.sentence.startswith("Ash went from Met to Found on ")
     # Readers see what they saw.
     assert list(StagePeriod.objects.order_by("pk").values()) == before
     assert stages(cast) == {"found": 1, "met": 2}

@@ -42,7 +42,7 @@ def test_a_preview_of_a_version_or_of_a_file(
         assert "1 of 3 clients would stand elsewhere: 1 on another stage (1 lower), 0 with another health only" in told
         assert "Ash " in told
         assert "Met → Found" in told
-        assert "Ash is Found since " in told
+        assert "Ash went from Met to Found on " in told
     assert len(queries.policies(cast.system).rows) == 2
     assert stages(cast) == {"found": 1, "met": 2}
 
