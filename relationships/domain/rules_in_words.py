@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Fall:
     """Why a stage was lost. `short` stands alone in lists; `lead` precedes "since" and the last event that had kept
-    it, told by `event`. `{grace}` is the length of the grace in days, `{face}` says in person where that is asked.
+    it, told by `event`. No word names a length that a policy may change. `{grace}` is the length of the grace in days,
+    `{face}` says in person where that is asked.
     """
 
     short: str
@@ -28,13 +29,11 @@ class Health:
 
 _MET = "{date}"
 FALLS = {
-    "helped.no_two_way_contact": Fall(
-        "you had not heard from each other for half a year", "nothing had gone both ways"
-    ),
+    "helped.no_two_way_contact": Fall("you had not heard from each other for long", "nothing had gone both ways"),
     "conversing.no_two_way_contact": Fall(
         "the conversation had stopped", "the conversation had stopped: nothing had gone both ways"
     ),
-    "met.no_meeting": Fall("you had not met for a year", "you had not met{face}", _MET),
+    "met.no_meeting": Fall("you had not met for long", "you had not met{face}", _MET),
     **{
         f"{stage}.{rule}": words
         for stage in ("bridging", "deepening", "symbiosis")
@@ -56,9 +55,9 @@ FALLS = {
             ),
         )
     },
-    "deepening.no_ideas": Fall("no ideas had gone both ways for a year", "ideas had not gone both ways"),
+    "deepening.no_ideas": Fall("no ideas had gone both ways for long", "ideas had not gone both ways"),
     "symbiosis.no_project": Fall(
-        "no joint project was left and none had succeeded for a year",
+        "no joint project was left and none had succeeded for long",
         "there had been no joint project and no recommendation",
     ),
 }

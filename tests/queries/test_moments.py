@@ -165,7 +165,7 @@ def test_what_falls_is_told_with_its_reason(cast: Cast, client: ClientRow) -> No
         ("health", "active", "cooling"),
         ("stage", "met", "found"),
     ]
-    assert falls[1].reason == "you had not met for a year"
+    assert falls[1].reason == "you had not met for long"
     assert falls[1].because[0].type == "meeting_held"
     assert queries.falling(cast.system, now=NOW, within_days=10) == ()
 
