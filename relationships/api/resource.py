@@ -63,7 +63,7 @@ class Resource(APIView):
             raise Problem("length_required", "The body came in chunks.")
         if any("\0" in value for value in kwargs.values()):
             raise Http404
-        if promised.request and request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+        if promised.body_needed and promised.request and request.META.get("CONTENT_LENGTH") in (None, "", "0"):
             raise Problem("malformed", "The body is missing.")
         self.asked, errors = parameters.read(request.query_params, promised.parameters)
         if errors:

@@ -189,9 +189,10 @@ def dossier(
     now: datetime,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    policy: int | None = None,
 ) -> Dossier:
     """What there is to know about a client at `as_of`, of what was known by `known_at`. Raises as `stage` does."""
-    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, whole=True)
+    asked = ask(principal, ref, now=now, as_of=as_of, known_at=known_at, policy=policy, whole=True)
     sheet = _Sheet(asked)
     gaps = gaps_of(asked).data
     return Dossier(

@@ -80,7 +80,20 @@ def as_here(told: dict[str, str], text: str) -> str:
 WHOSE = {"contacts": examples.CONTACT, "people": examples.COLLEAGUE, "actions": "action"}
 
 
+def a_policy(told: dict[str, str], path: str) -> str:
+    """The address at a version that was proposed, previewed, adopted or back-tested, as far as the address needs it."""
+    api = Caller(told["secret"])
+    version = str(api.post("/policies", {"based_on": 1, "changes": {"grace": 20}}).body["version"])
+    for name, act in (("previews", "preview"), ("adoptions", "adopt"), ("evidence", "evidence")):
+        if f"/{name}" in path:
+            made = api.post(f"/policies/{version}/{act}", b"")
+            path = path.replace("{id}", str(made.body.get("id", "")))
+    return path.replace("{version}", version)
+
+
 def address(told: dict[str, str], path: str) -> str:
+    if path.startswith("/api/v1/policies/"):
+        return a_policy(told, path)
     whose = told[WHOSE.get(path.split("/")[3], examples.CLIENT)]
     event = told[examples.EVENT]
     return path.replace("{id}", whose).replace("{event_id}", event).replace("{type}", "meeting_held")

@@ -101,9 +101,8 @@ def readable() -> set[str]:
 
 def answers(cast: Cast, client: ClientRow) -> list[dict[str, Any]]:
     """What every question about the client is answered, but for what the erasure itself adds to the log."""
-    asked = {"now": NOW, "as_of": NOW}
     told = [
-        asdict(query(cast.system, client.id, **asked))
+        asdict(query(cast.system, client.id, now=NOW, as_of=NOW))
         for query in (queries.stage, queries.timeline, queries.strength, queries.gaps)
     ]
     return [rounded({name: value for name, value in one.items() if name != "position"}) for one in told]

@@ -157,6 +157,7 @@ class ContactErasure(Resource):
         request=(
             Body(requests.ERASE_IN, {"on request": {"reason": "Asked for by letter of 20 November"}}, name="ErasureIn"),
         ),
+        body_needed=False,
         replies={200: answer(ErasureSerializer, "They are erased, now or before.")},
         problems=("forbidden",),
     )

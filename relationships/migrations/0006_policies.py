@@ -10,7 +10,7 @@ SQL = Path(__file__).parent / "sql"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("relationships", "0004_gaps"),
+        ("relationships", "0005_persons"),
     ]
 
     operations = [
