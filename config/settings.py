@@ -19,6 +19,8 @@ DATA_DIR = environment.directory("DATA_DIR", default=BASE_DIR / "var")
 BASE_URL = environment.base_url("BASE_URL", default="http://127.0.0.1:8000")
 RATE_LIMIT = environment.count("RATE_LIMIT", default=600)
 MAX_UPLOAD = environment.size("MAX_UPLOAD", default=2 * 2**30)
+# Receivers of webhooks that may be reached by plain http, on any port and at a private address.
+WEBHOOK_ALLOW_HOSTS = [name.lower().strip("[]") for name in environment.names("WEBHOOK_ALLOW_HOSTS", default=[])]
 SECRET_KEY = environment.secret_key("SECRET_KEY", kept_in=DATA_DIR / "secret_key")
 MASTER_KEY = environment.master_key("MASTER_KEY", kept_in=DATA_DIR / "master_key")
 

@@ -22,7 +22,7 @@ FLOORS = [
     ("queries",),
     ("commands",),
     ("ingest",),
-    ("reports", "evidence", "demo", "exports"),
+    ("reports", "evidence", "demo", "exports", "webhooks"),
     ("jobs",),
     ("api", "admin"),
     ("management",),
