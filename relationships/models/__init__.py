@@ -1,5 +1,25 @@
 """Tables, a module per subject. Import the models from their module; this only makes Django know them all."""
 
-from relationships.models import capture, integrations, log, policies, projections, reports, roster, suggestions
+from relationships.models import (
+    capture,
+    integrations,
+    log,
+    policies,
+    projections,
+    reports,
+    roster,
+    suggestions,
+    webhooks,
+)
 
-__all__ = ["capture", "integrations", "log", "policies", "projections", "reports", "roster", "suggestions"]
+__all__ = [
+    "capture",
+    "integrations",
+    "log",
+    "policies",
+    "projections",
+    "reports",
+    "roster",
+    "suggestions",
+    "webhooks",
+]

@@ -1,0 +1,137 @@
+"""What is sent: put together from references at the moment of sending, by what the endpoint may see then.
+
+`{"type", "timestamp", "data"}` as Standard Webhooks 1.0 has it. `data` of an event is what the API answers for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from accounts.roles import Principal
+from relationships import queries
+from relationships.domain.sentences import rule_in_words
+from relationships.models.projections import Revision
+from relationships.models.reports import ReportRun
+from relationships.models.webhooks import WebhookDelivery
+from relationships.queries.scope import scope_of
+
+from .kinds import ANSWER_REVISED, EVENT_RECORDED, REPORT_READY, STAGE_CHANGED, TEST
+from .subscribers import principal_of
+
+
+class Withheld(Exception):
+    """The endpoint may not see it, or no longer: it is not sent."""
+
+
+def compose(delivery: WebhookDelivery, *, now: datetime) -> bytes:
+    """The body of a delivery. Raises Withheld."""
+    principal = principal_of(delivery.endpoint)
+    try:
+        if delivery.client_id is not None:
+            scope_of(principal).client(str(delivery.client_id))
+        data = _COMPOSERS[delivery.kind](principal, delivery, now)
+    except queries.NotFound as absent:
+        raise Withheld(str(absent)) from absent
+    return written(delivery.kind, delivery.happened_at, data)
+
+
+def written(kind: str, happened_at: datetime, data: dict[str, Any]) -> bytes:
+    """The bytes that are signed and sent."""
+    body = {"type": kind, "timestamp": happened_at, "data": data}
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+
+
+def _event(principal: Principal, delivery: WebhookDelivery, now: datetime) -> dict[str, Any]:
+    row = queries.event(principal, str(delivery.event_id))
+    return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
+def _stage(principal: Principal, delivery: WebhookDelivery, now: datetime) -> dict[str, Any]:
+    change = delivery.change or {}
+    after = change["after"]
+    return {
+        "client_id": str(delivery.client_id),
+        "event_id": None if delivery.event_id is None else str(delivery.event_id),
+        "at": _moment(change["at"]),
+        "before": _standing(change["before"]),
+        "after": _standing(after),
+        "rule": change["rule"],
+        "reason": None if change["rule"] is None else rule_in_words(change["rule"]),
+        "because": change["because"],
+        "sentence": None if after is None else _sentence(principal, delivery, after, now),
+    }
+
+
+def _standing(standing: dict[str, str] | None) -> dict[str, Any] | None:
+    return None if standing is None else {**standing, "since": _moment(standing["since"])}
+
+
+def _moment(written: str) -> datetime:
+    return datetime.fromisoformat(written)
+
+
+def _sentence(principal: Principal, delivery: WebhookDelivery, after: dict[str, str], now: datetime) -> str | None:
+    """Why it stands there, as it was to be known then; None when another policy says otherwise since."""
+    told = queries.stage(
+        principal,
+        str(delivery.client_id),
+        now=now,
+        as_of=_moment((delivery.change or {})["at"]),
+        known_at=min(delivery.happened_at, now),
+    )
+    return told.sentence if (told.stage, told.health) == (after["stage"], after["health"]) else None
+
+
+def _revision(principal: Principal, delivery: WebhookDelivery, now: datetime) -> dict[str, Any]:
+    row = Revision.objects.filter(ledger_id=delivery.ledger_id, pk=int(delivery.reference)).first()
+    if row is None:
+        raise Withheld("the revision is no longer there")
+    return {
+        "client_id": str(row.client_id),
+        "version": row.version,
+        "noted_at": row.noted_at,
+        "from_at": row.from_at,
+        "cause": row.cause,
+        "before": row.before,
+        "after": row.after,
+    }
+
+
+def _report(principal: Principal, delivery: WebhookDelivery, now: datetime) -> dict[str, Any]:
+    run = (
+        ReportRun.objects.select_related("schedule").filter(ledger_id=delivery.ledger_id, pk=delivery.reference).first()
+    )
+    if run is None or principal.sight != "all":
+        raise Withheld("the report is no longer there")
+    return {
+        "run_id": str(run.pk),
+        "report": run.schedule.report,
+        "schedule": run.schedule.name,
+        "starts_at": run.starts_at,
+        "ends_at": run.ends_at,
+        "made_at": run.made_at,
+        "late": run.late,
+        "position": run.position,
+    }
+
+
+def test_data(endpoint_id: str, url: str) -> dict[str, Any]:
+    """What a test says."""
+    return {"endpoint_id": endpoint_id, "url": url, "message": "This is a test; nothing has happened."}
+
+
+def _test(principal: Principal, delivery: WebhookDelivery, now: datetime) -> dict[str, Any]:
+    return test_data(str(delivery.endpoint_id), delivery.endpoint.url)
+
+
+_COMPOSERS = {
+    EVENT_RECORDED: _event,
+    STAGE_CHANGED: _stage,
+    ANSWER_REVISED: _revision,
+    REPORT_READY: _report,
+    TEST: _test,
+}

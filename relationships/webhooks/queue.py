@@ -1,0 +1,290 @@
+"""The queue and the log of deliveries: claimed, finished, replayed, skipped, read, forgotten.
+
+Of one endpoint, what belongs to one client goes out in order: nothing is claimed while an earlier delivery of the
+client waits or is parked. Other clients and other endpoints go on. What was claimed is leased; a result that comes
+after somebody else has taken the lease changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.roles import Principal
+from relationships.commands import NotFound
+from relationships.models.roster import Client
+from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
+from relationships.queries import Page
+from relationships.queries.paging import Order, one_of, page, place_of
+from relationships.queries.scope import checked_limit
+
+from . import egress, schedule, subscribers
+from .kinds import TEST
+from .rows import DeliveryRow
+
+LIST = "webhookdeliveries1"
+# Longer than an attempt can take, so that only a dead sender's work is done again.
+LEASE = timedelta(seconds=egress.TOTAL_S + 30)
+KEPT = timedelta(days=30)
+GIVEN_UP_AFTER = timedelta(days=5)
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+State = WebhookDelivery.State
+STATES = tuple(state.value for state in State)
+_BY_NUMBER = Order("number", int, "number", int)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. `status` is None when nobody answered; `problem` is empty when all is well."""
+
+    status: int | None = None
+    retry_after: str | None = None
+    problem: str = ""
+    withheld: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+# ---------------------------------------------------------------------- the queue
+
+
+def due_endpoints(*, now: datetime) -> list[WebhookEndpoint]:
+    """The endpoints that have something to be sent now."""
+    waiting = WebhookDelivery.objects.filter(_due(now), endpoint_id=OuterRef("pk"), ledger_id=OuterRef("ledger_id"))
+    found = WebhookEndpoint.objects.filter(Exists(waiting), enabled=True).select_related("ledger")
+    return list(found.order_by("pk"))
+
+
+def claim(endpoint: WebhookEndpoint, *, limit: int, now: datetime) -> list[WebhookDelivery]:
+    """Takes deliveries that are due and held back by none, and counts the attempt that is to come."""
+    earlier = WebhookDelivery.objects.filter(
+        endpoint_id=OuterRef("endpoint_id"),
+        client_id=OuterRef("client_id"),
+        number__lt=OuterRef("number"),
+        state__in=(State.WAITING, State.PARKED),
+    )
+    with transaction.atomic():
+        free = WebhookDelivery.objects.filter(_due(now), ~Exists(earlier), endpoint=endpoint)
+        rows = list(free.order_by("next_attempt_at", "number").select_for_update(skip_locked=True)[:limit])
+        for row in rows:
+            row.endpoint = endpoint
+            if row.attempts >= schedule.ATTEMPTS:  # its senders died before they could say why
+                row.lease_by = row.lease_until = None
+                row.problem = row.problem or "the sender stopped in the middle, each time"
+                _end(row, State.PARKED, now)
+            else:
+                row.lease_by, row.lease_until = uuid4(), now + LEASE
+                row.attempts, row.last_attempt_at = row.attempts + 1, now
+        WebhookDelivery.objects.bulk_update(rows, _CLAIMED)
+    return [row for row in rows if row.state == State.WAITING]
+
+
+_CLAIMED = (
+    "lease_by",
+    "lease_until",
+    "attempts",
+    "last_attempt_at",
+    "state",
+    "next_attempt_at",
+    "finished_at",
+    "problem",
+)
+
+
+def _due(now: datetime) -> Q:
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    return free & Q(state=State.WAITING, next_attempt_at__lte=now)
+
+
+def finish(claimed: WebhookDelivery, outcome: Outcome, *, now: datetime) -> bool:
+    """Writes down how an attempt ended; False when somebody else has the lease by now, and nothing is written."""
+    with transaction.atomic():
+        endpoint = WebhookEndpoint.objects.select_for_update().filter(pk=claimed.endpoint_id).first()
+        row = (
+            WebhookDelivery.objects.select_for_update()
+            .filter(pk=claimed.pk, lease_by=claimed.lease_by, state=State.WAITING)
+            .first()
+        )
+        if endpoint is None or row is None:
+            return False
+        row.lease_by = row.lease_until = None
+        row.status, row.problem = outcome.status, outcome.problem[:300]
+        if outcome.ok:
+            _end(row, State.DELIVERED, now)
+            _note_success(endpoint, now)
+        elif outcome.withheld:
+            _end(row, State.SKIPPED, now)
+        else:
+            _put_off(row, outcome, now)
+            _note_failure(endpoint, outcome, now)
+        row.save()
+    return True
+
+
+def _put_off(row: WebhookDelivery, outcome: Outcome, now: datetime) -> None:
+    again = schedule.next_attempt(row.attempts, now=now, status=outcome.status, retry_after=outcome.retry_after)
+    if again is None:
+        _end(row, State.PARKED, now)
+    else:
+        row.next_attempt_at = again
+
+
+def _end(row: WebhookDelivery, state: str, now: datetime) -> None:
+    row.state, row.next_attempt_at, row.finished_at = state, None, now
+
+
+def _note_success(endpoint: WebhookEndpoint, now: datetime) -> None:
+    endpoint.last_success_at, endpoint.failing_since = now, None
+    endpoint.save(update_fields=["last_success_at", "failing_since"])
+
+
+def _note_failure(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> None:
+    endpoint.last_failure_at, endpoint.last_failure = now, outcome.problem[:300]
+    endpoint.failing_since = endpoint.failing_since or now
+    endpoint.save(update_fields=["last_failure_at", "last_failure", "failing_since"])
+    if not endpoint.enabled:
+        return
+    if outcome.status == 410:
+        subscribers.disable(endpoint, "it answered 410 Gone", now=now)
+    elif now - endpoint.failing_since >= GIVEN_UP_AFTER:
+        subscribers.disable(endpoint, f"nothing has succeeded for {GIVEN_UP_AFTER.days} days", now=now)
+
+
+def forget(*, now: datetime) -> int:
+    """Forgets deliveries after 30 days, whatever became of them; answers how many."""
+    return WebhookDelivery.objects.filter(created_at__lt=now - KEPT).delete()[0]
+
+
+# ---------------------------------------------------------------------- what people and programs ask for
+
+
+def deliveries(
+    principal: Principal,
+    endpoint_id: str,
+    *,
+    state: str | None = None,
+    kind: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Page[DeliveryRow]:
+    """The deliveries of an endpoint, the latest first; those of clients that the principal does not see are left out.
+
+    Raises NotFound, and Invalid for a bad state, cursor or limit.
+    """
+    found = _of(principal, endpoint_id)
+    if state is not None:
+        found = found.filter(state=one_of("state", state, STATES))
+    if kind is not None:
+        found = found.filter(kind=kind)
+    place = place_of(LIST, "-number", _BY_NUMBER, cursor)
+    shown = page(found, LIST, "-number", _BY_NUMBER, place=place, limit=checked_limit(limit), at=EPOCH)
+    return Page(rows=tuple(row_of(one) for one in shown.rows), next=shown.next, previous=shown.previous)
+
+
+def delivery(principal: Principal, endpoint_id: str, delivery_id: str) -> DeliveryRow:
+    """One delivery. Raises NotFound."""
+    return row_of(_find(_of(principal, endpoint_id), delivery_id))
+
+
+def replay(principal: Principal, endpoint_id: str, delivery_id: str, *, now: datetime) -> DeliveryRow:
+    """Has a delivery sent again, whatever became of it, with the same id and all its attempts before it. One that waits
+    is due at once. Raises NotFound."""
+    with transaction.atomic():
+        row = _find(_of(principal, endpoint_id).select_for_update(of=("self",)), delivery_id)
+        if row.kind == TEST:
+            raise NotFound("a test is not sent again: make another")
+        _again(WebhookDelivery.objects.filter(pk=row.pk), now)
+        row.refresh_from_db()
+    return row_of(row)
+
+
+def replay_parked(principal: Principal, endpoint_id: str, *, now: datetime) -> int:
+    """Has all parked deliveries of an endpoint sent again; answers how many. Raises NotFound."""
+    return _again(_of(principal, endpoint_id).filter(state=State.PARKED), now)
+
+
+def skip(principal: Principal, endpoint_id: str, delivery_id: str, *, now: datetime) -> DeliveryRow:
+    """Gives up a delivery that waits or is parked, so that the later ones of its client go out. Raises NotFound."""
+    with transaction.atomic():
+        row = _find(_of(principal, endpoint_id).select_for_update(of=("self",)), delivery_id)
+        if row.state in (State.WAITING, State.PARKED):
+            row.lease_by = row.lease_until = None
+            _end(row, State.SKIPPED, now)
+            row.save()
+    return row_of(row)
+
+
+def note_test(endpoint: WebhookEndpoint, delivery_id: UUID, outcome: Outcome, *, now: datetime) -> None:
+    """Writes a test into the log of an endpoint: it was one attempt and is never repeated."""
+    with transaction.atomic():
+        row = WebhookEndpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
+        if row is None:
+            return
+        row.numbered += 1
+        row.save(update_fields=["numbered"])
+        WebhookDelivery.objects.create(
+            id=delivery_id,
+            ledger_id=row.ledger_id,
+            endpoint=row,
+            number=row.numbered,
+            key=f"test:{delivery_id}",
+            kind=TEST,
+            happened_at=now,
+            created_at=now,
+            state=State.DELIVERED if outcome.ok else State.SKIPPED,
+            attempts=1,
+            last_attempt_at=now,
+            finished_at=now,
+            status=outcome.status,
+            problem=outcome.problem[:300],
+        )
+
+
+def row_of(delivery: WebhookDelivery) -> DeliveryRow:
+    """A delivery for readers."""
+    return DeliveryRow(
+        id=str(delivery.pk),
+        number=delivery.number,
+        kind=delivery.kind,
+        state=delivery.state,
+        client_id=None if delivery.client_id is None else str(delivery.client_id),
+        event_id=None if delivery.event_id is None else str(delivery.event_id),
+        happened_at=delivery.happened_at,
+        created_at=delivery.created_at,
+        attempts=delivery.attempts,
+        last_attempt_at=delivery.last_attempt_at,
+        next_attempt_at=delivery.next_attempt_at,
+        status=delivery.status,
+        problem=delivery.problem,
+        finished_at=delivery.finished_at,
+    )
+
+
+def _again(found: QuerySet[WebhookDelivery], now: datetime) -> int:
+    return found.update(state=State.WAITING, attempts=0, next_attempt_at=now, finished_at=None, problem="")
+
+
+def _of(principal: Principal, endpoint_id: str) -> QuerySet[WebhookDelivery]:
+    """Those of an endpoint that the principal may see: of clients that it sees now, and of none."""
+    found = WebhookDelivery.objects.filter(endpoint=subscribers.find(principal, endpoint_id))
+    if principal.sight == "all":
+        return found
+    clients = Client.objects.visible_to(principal)
+    return found.filter(Q(client_id__isnull=True) | Q(client_id__in=clients.values("pk")))
+
+
+def _find(found: QuerySet[WebhookDelivery], delivery_id: str) -> WebhookDelivery:
+    try:
+        row = found.filter(pk=UUID(delivery_id)).first()
+    except ValueError:
+        row = None
+    if row is None:
+        raise NotFound("there is no such delivery")
+    return row

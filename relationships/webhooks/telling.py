@@ -1,0 +1,351 @@
+"""The reactor: what has happened since an endpoint was last told becomes its deliveries.
+
+Each endpoint has a cursor: a position in the log and a moment. Both are moved on in the transaction that writes the
+deliveries, and never back; so a replay, a rebuild or a new policy tells nothing, and a reactor that dies tells nothing
+twice. Endpoints that stand at the same place, as all do most of the time, share one reading.
+
+The read tables are only asked where to look: what is told of a client is worked out of its events (`changes`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from relationships import event_store, projections
+from relationships.domain.ids import uuid7
+from relationships.domain.instants import from_us, to_us
+from relationships.domain.judgement import STAGES, Period
+from relationships.event_store import Recorded
+from relationships.models.log import Event
+from relationships.models.projections import Quarantine, Revision, StagePeriod
+from relationships.models.reports import ReportRun
+from relationships.models.roster import Client
+from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
+
+from .changes import Change, News, changes
+from .kinds import ANSWER_REVISED, EVENT_RECORDED, REPORT_READY, STAGE_CHANGED
+from .subscribers import principal_of
+
+logger = logging.getLogger(__name__)
+
+PAGE = 200  # events, or clients that time alone has moved, taken in at once
+BEHIND = 500  # clients not projected yet that are folded only to see whether time moves them
+# Revisions and reports are stamped before they are committed: so much later they may still come to light.
+LATE_TO_SHOW = timedelta(hours=1)
+WRITTEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell: `key` is the same whenever it is come upon."""
+
+    key: str
+    kind: str
+    happened_at: datetime
+    client_id: str | None = None
+    event_id: str | None = None
+    event_type: str | None = None
+    position: int | None = None
+    reference: str = ""
+    change: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """From one place of the log and moment to another, and the events in between."""
+
+    ledger_id: int
+    position: int
+    told: datetime
+    events: list[Recorded]
+    until: datetime
+    more: bool
+
+    @property
+    def to_position(self) -> int:
+        return self.events[-1].position if self.events else self.position
+
+
+def ledgers() -> list[int]:
+    """The ledgers in which somebody wants to be told."""
+    return list(
+        WebhookEndpoint.objects.filter(enabled=True)
+        .order_by("ledger_id")
+        .values_list("ledger_id", flat=True)
+        .distinct()
+    )
+
+
+def tell(ledger_id: int, *, now: datetime) -> bool:
+    """Takes the endpoints of a ledger one step on; True when there is more to tell at once."""
+    enabled = WebhookEndpoint.objects.filter(ledger_id=ledger_id, enabled=True)
+    by_place = sorted(enabled, key=lambda endpoint: (endpoint.position, endpoint.told_until, endpoint.pk))
+    more = False
+    for (position, told), endpoints in groupby(by_place, key=lambda one: (one.position, one.told_until)):
+        more |= _tell_together(ledger_id, position, told, list(endpoints), now)
+    return more
+
+
+def _tell_together(
+    ledger_id: int, position: int, told: datetime, endpoints: list[WebhookEndpoint], now: datetime
+) -> bool:
+    wanted = {kind for endpoint in endpoints for kind in endpoint.kinds}
+    stretch, moved = _stretch(ledger_id, position, told, now, STAGE_CHANGED in wanted)
+    notices = list(_notices(stretch, moved, endpoints, wanted))
+    if not notices and not stretch.events and stretch.until - told < WRITTEN_EVERY:
+        return stretch.more  # looking at the same quiet time again costs less than writing down that it was quiet
+    with transaction.atomic():
+        standing = (
+            WebhookEndpoint.objects.select_for_update(of=("self",))
+            .select_related("ledger")
+            .filter(pk__in=[endpoint.pk for endpoint in endpoints], position=position, told_until=told, enabled=True)
+        )
+        held = list(standing.order_by("pk"))
+        for endpoint in held:
+            if _write(endpoint, notices, now):
+                endpoint.save(update_fields=["numbered"])
+        WebhookEndpoint.objects.filter(pk__in=[endpoint.pk for endpoint in held]).update(
+            position=stretch.to_position, told_until=stretch.until
+        )
+    return stretch.more
+
+
+def _stretch(ledger_id: int, position: int, told: datetime, now: datetime, silence: bool) -> tuple[_Stretch, set[str]]:
+    """How far this step goes, and the clients that time alone may have moved within it."""
+    until = max(now, told)
+    moved, cut = _moved(ledger_id, told, until) if silence else ({}, False)
+    if cut:
+        until = max(moved.values())
+    events = event_store.read_log(ledger_id, after=position, limit=PAGE)
+    full = len(events) == PAGE
+    if cut:
+        events = [event for event in events if event.recorded_at <= until]
+    elif full:
+        # Not read yet is what was recorded later than these, and may put off what time would bring.
+        until = max(told, min(until, events[-1].recorded_at))
+    elif events:
+        until = max(until, events[-1].recorded_at)
+    stretch = _Stretch(ledger_id, position, told, events, until, full or cut)
+    return stretch, {client for client, moment in moved.items() if moment <= until}
+
+
+def _moved(ledger_id: int, told: datetime, until: datetime) -> tuple[dict[str, datetime], bool]:
+    """Clients with a period that ends in this time, each with the first such moment; and whether there are more.
+
+    Those that the read tables are behind on are among them: what their latest events bring is not written there yet.
+    """
+    generation = projections.live(ledger_id)
+    if generation is None:
+        return {}, False
+    # By all stages and the end, because that is an index; the next period begins where one ends.
+    ended = StagePeriod.objects.filter(
+        generation=generation, stage__in=STAGES, ends_at__gt=told, ends_at__lte=until
+    ).order_by("ends_at", "client_id")
+    found = list(ended.values_list("client_id", "ends_at")[: PAGE + 1])
+    cut = len(found) > PAGE
+    if cut:
+        found = list(ended.filter(ends_at__lte=found[PAGE - 1][1]).values_list("client_id", "ends_at"))
+    moved: dict[str, datetime] = {}
+    for client_id, moment in found:
+        moved.setdefault(str(client_id), moment)
+    if not cut:
+        behind = projections.behind(ledger_id, generation)
+        hopeless = set(map(str, Quarantine.objects.filter(generation=generation).values_list("client_id", flat=True)))
+        for waiting in [one for one in behind if one not in hopeless][:BEHIND]:
+            moved.setdefault(waiting, told)
+    return moved, cut
+
+
+# ---------------------------------------------------------------------- what there is to tell
+
+
+def _notices(
+    stretch: _Stretch, moved: set[str], endpoints: list[WebhookEndpoint], wanted: set[str]
+) -> Iterator[Notice]:
+    """All that any of the endpoints may want, in the order in which it is to be told."""
+    told: dict[tuple[str, int | None], list[Notice]] = {}
+    if STAGE_CHANGED in wanted:
+        told = _stage_changes(stretch, moved)
+    own_stream = event_store.ledger_stream(stretch.ledger_id)
+    for event in stretch.events:
+        yield from (one for one in told.get((event.stream_id, event.version), ()) if one.event_id is None)
+        yield Notice(
+            f"event:{event.position}",
+            EVENT_RECORDED,
+            event.recorded_at,
+            client_id=None if event.stream_id == own_stream else event.stream_id,
+            event_id=event.event_id,
+            event_type=event.type,
+            position=event.position,
+        )
+        yield from (one for one in told.get((event.stream_id, event.version), ()) if one.event_id is not None)
+    silent = [one for (_, version), many in told.items() if version is None for one in many]
+    yield from sorted(silent, key=lambda one: (one.happened_at, one.key))
+    if ANSWER_REVISED in wanted:
+        yield from _revisions(stretch)
+    if REPORT_READY in wanted:
+        yield from _reports(stretch, min(endpoint.started_at for endpoint in endpoints))
+
+
+def _stage_changes(stretch: _Stretch, moved: set[str]) -> dict[tuple[str, int | None], list[Notice]]:
+    """Notices by client and by the version that they come along with; None for those after the last event."""
+    own_stream = event_store.ledger_stream(stretch.ledger_id)
+    news: dict[str, list[Recorded]] = {client_id: [] for client_id in moved}
+    for event in stretch.events:
+        if event.stream_id != own_stream:
+            news.setdefault(event.stream_id, []).append(event)
+    if not news:
+        return {}
+    policy = projections.policy_of(projections.live(stretch.ledger_id))
+    found: dict[tuple[str, int | None], list[Notice]] = {}
+    for client_id, facts in event_store.facts_by_stream(
+        stretch.ledger_id, streams=news, until_position=stretch.to_position
+    ):
+        fresh = news[client_id]
+        try:
+            for version, change in changes(
+                facts,
+                [News(event.version, to_us(event.recorded_at)) for event in fresh],
+                policy,
+                told=to_us(stretch.told),
+                until=to_us(stretch.until),
+            ):
+                cause = next((event for event in fresh if event.event_id == change.event_id), None)
+                found.setdefault((client_id, version), []).append(_of_change(client_id, change, cause))
+        except Exception:
+            # Its events cannot be folded: it is in quarantine, or will be. They are told, and nothing of its stage.
+            logger.exception("client %s cannot be folded", client_id)
+    return found
+
+
+def _of_change(client_id: str, change: Change, cause: Recorded | None) -> Notice:
+    at, after = from_us(change.at), change.after
+    return Notice(
+        f"silence:{client_id}:{change.at}" if cause is None else f"stage:{cause.position}",
+        STAGE_CHANGED,
+        at if cause is None else cause.recorded_at,
+        client_id=client_id,
+        event_id=None if cause is None else cause.event_id,
+        change={
+            "at": at.isoformat(),
+            "before": _standing(change.before),
+            "after": _standing(after),
+            "rule": None if after is None else after.rule,
+            "because": [] if after is None else list(after.because),
+        },
+    )
+
+
+def _standing(period: Period | None) -> dict[str, str] | None:
+    if period is None:
+        return None
+    return {"stage": period.stage, "health": period.health, "since": from_us(period.begins_at).isoformat()}
+
+
+def _revisions(stretch: _Stretch) -> Iterator[Notice]:
+    """Revisions whose event has been told. One may be noted a while after its event, or a while before this step."""
+    noted = Revision.objects.filter(
+        ledger_id=stretch.ledger_id, noted_at__gt=stretch.told - LATE_TO_SHOW, noted_at__lte=stretch.until
+    ).order_by("noted_at", "pk")
+    rows = list(noted.values_list("pk", "client_id", "version", "noted_at"))
+    clients, versions = {row[1] for row in rows}, {row[2] for row in rows}
+    places = Event.objects.filter(ledger_id=stretch.ledger_id, stream_id__in=clients, version__in=versions)
+    passed = {
+        (client, version): (position, event_id)
+        for client, version, position, event_id in places.filter(position__lte=stretch.to_position).values_list(
+            "stream_id", "version", "position", "event_id"
+        )
+    }
+    for pk, client_id, version, noted_at in rows:
+        if (client_id, version) in passed:
+            position, event_id = passed[client_id, version]
+            yield Notice(
+                f"revision:{pk}",
+                ANSWER_REVISED,
+                noted_at,
+                client_id=str(client_id),
+                event_id=str(event_id),
+                position=position,
+                reference=str(pk),
+            )
+
+
+def _reports(stretch: _Stretch, started: datetime) -> Iterator[Notice]:
+    since = max(started, stretch.told - LATE_TO_SHOW)
+    made = ReportRun.objects.filter(
+        ledger_id=stretch.ledger_id, state=ReportRun.State.MADE, made_at__gt=since, made_at__lte=stretch.until
+    )
+    for run_id, made_at in made.order_by("made_at", "pk").values_list("pk", "made_at"):
+        assert made_at is not None
+        yield Notice(f"report:{run_id}", REPORT_READY, made_at, reference=str(run_id))
+
+
+# ---------------------------------------------------------------------- whom it is told
+
+
+def _write(endpoint: WebhookEndpoint, notices: Sequence[Notice], now: datetime) -> int:
+    """Numbers what this endpoint wants and may know, and writes it down; answers how much that was."""
+    mine = list(_unknown(endpoint, _visible(endpoint, [one for one in notices if _wants(endpoint, one)])))
+    made = [
+        WebhookDelivery(
+            id=UUID(uuid7(to_us(now) // 1000)),
+            ledger_id=endpoint.ledger_id,
+            endpoint=endpoint,
+            number=number,
+            key=notice.key,
+            kind=notice.kind,
+            happened_at=notice.happened_at,
+            client_id=notice.client_id,
+            event_id=notice.event_id,
+            reference=notice.reference,
+            change=notice.change,
+            created_at=now,
+            next_attempt_at=now,
+        )
+        for number, notice in enumerate(mine, endpoint.numbered + 1)
+    ]
+    WebhookDelivery.objects.bulk_create(made, batch_size=1_000)
+    endpoint.numbered += len(made)
+    return len(made)
+
+
+def _wants(endpoint: WebhookEndpoint, notice: Notice) -> bool:
+    if notice.kind not in endpoint.kinds:
+        return False
+    if notice.kind == EVENT_RECORDED:
+        return not endpoint.event_types or notice.event_type in endpoint.event_types
+    if notice.kind == ANSWER_REVISED:
+        return notice.position is not None and notice.position > endpoint.started_position
+    return notice.kind != REPORT_READY or notice.happened_at > endpoint.started_at
+
+
+def _visible(endpoint: WebhookEndpoint, notices: Iterable[Notice]) -> list[Notice]:
+    """Of what it wants, what it may know; asked again when it is sent. What is of no client is for who sees all."""
+    found = list(notices)
+    if endpoint.team_id is None or not found:
+        return found
+    principal = principal_of(endpoint)
+    clients = Client.objects.visible_to(principal).filter(pk__in={one.client_id for one in found if one.client_id})
+    seen = {str(client) for client in clients.values_list("pk", flat=True)}
+    return [one for one in found if one.client_id in seen]
+
+
+def _unknown(endpoint: WebhookEndpoint, notices: list[Notice]) -> Iterator[Notice]:
+    """Those that it has not been told yet: revisions and reports are come upon more than once."""
+    doubtful = [one.key for one in notices if one.kind in (ANSWER_REVISED, REPORT_READY)]
+    known: set[str] = set()
+    if doubtful:
+        told = WebhookDelivery.objects.filter(Q(endpoint=endpoint) & Q(key__in=doubtful))
+        known = set(told.values_list("key", flat=True))
+    for one in notices:
+        if one.key not in known:
+            yield one
