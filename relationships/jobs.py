@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_q.models import Task
 from django_q.tasks import async_task
 
-from relationships import commands, evidence, ingest, projections
+from relationships import commands, evidence, ingest, projections, webhooks
 from relationships.commands import policies
 from relationships.models.integrations import IdempotencyKey
 from relationships.models.policies import PolicyRun
@@ -75,6 +75,7 @@ def prune(*, now: datetime) -> None:
     ingest.forget_expired(now=now)
     policies.forget(before=now - policies.PREVIEWS_KEPT)
     outbox.forget(before=now - OUTBOX_KEEPS)
+    webhooks.forget(now=now)
 
 
 def _attempt(step: Callable[[datetime], None], now: datetime) -> Exception | None:

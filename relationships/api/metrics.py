@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from relationships import webhooks
 from relationships.models.integrations import IdempotencyKey
 from relationships.models.log import LedgerHead
 from relationships.models.projections import Generation, Quarantine
@@ -44,6 +45,12 @@ class _FromDatabase(Collector):
         yield _gauge("relationships_mails_waiting", "Mails not sent yet.", unsent)
         keys = IdempotencyKey.objects.filter(expires_at__gt=self.now).count()
         yield _gauge("relationships_idempotency_keys", "Answers kept for repeated requests.", keys)
+        told = webhooks.totals(now=self.now)
+        yield _gauge("relationships_webhooks_endpoints", "Endpoints that are told what happens.", told.endpoints)
+        yield _gauge("relationships_webhooks_disabled", "Endpoints that are switched off.", told.disabled)
+        yield _gauge("relationships_webhooks_waiting", "Deliveries that wait to be sent.", told.waiting)
+        yield _gauge("relationships_webhooks_parked", "Deliveries given up until somebody asks.", told.parked)
+        yield _gauge("relationships_webhooks_oldest_seconds", "Age of the oldest waiting delivery.", told.oldest_s)
         beats = GaugeMetricFamily(
             "relationships_heartbeat_age_seconds", "Time since each recurring job last ran.", labels=["job"]
         )

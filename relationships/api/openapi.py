@@ -67,6 +67,7 @@ _PATHS = {
     "type": "The name of an event type.",
     "event_id": "An event.",
     "version": "The number of a version of the policy.",
+    "delivery_id": "A delivery: its `webhook-id`.",
 }
 _PROBLEM: dict[str, Any] = {
     "type": "object",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from .resource import NothingHere
-from .views import advice, clients, events, policies, roster, service, standing, vocabulary
+from .views import advice, clients, events, policies, roster, service, standing, vocabulary, webhooks
 
 _V1: list[URLPattern | URLResolver] = [
     path("actions", advice.Actions.as_view(), name="actions"),
@@ -49,6 +49,16 @@ _V1: list[URLPattern | URLResolver] = [
     path("policies/<str:version>/previews/<str:id>", policies.PreviewResult.as_view(), name="policy-preview-result"),
     path("questions", roster.Questions.as_view(), name="questions"),
     path("questions/statistics", roster.QuestionStatistics.as_view(), name="question-statistics"),
+    path("webhooks", webhooks.Endpoints.as_view(), name="webhooks"),
+    path("webhooks/<str:id>", webhooks.Endpoint.as_view(), name="webhook"),
+    path("webhooks/<str:id>/deliveries", webhooks.Deliveries.as_view(), name="webhook-deliveries"),
+    path("webhooks/<str:id>/deliveries/<str:delivery_id>", webhooks.Delivery.as_view(), name="webhook-delivery"),
+    path("webhooks/<str:id>/deliveries/<str:delivery_id>/replay", webhooks.ReplayDelivery.as_view()),
+    path("webhooks/<str:id>/deliveries/<str:delivery_id>/skip", webhooks.SkipDelivery.as_view()),
+    path("webhooks/<str:id>/replay", webhooks.Replay.as_view()),
+    path("webhooks/<str:id>/retire", webhooks.Retire.as_view()),
+    path("webhooks/<str:id>/rotate-secret", webhooks.RotateSecret.as_view()),
+    path("webhooks/<str:id>/test", webhooks.Test.as_view()),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

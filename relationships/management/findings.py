@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from config import state
 from config.database import LOG_TABLES
-from relationships import projections
+from relationships import projections, webhooks
 from relationships.models.log import Event, SealedPart
 from relationships.models.reports import Heartbeat
 
@@ -61,6 +61,7 @@ def _database_findings(now: datetime) -> Iterator[Finding]:
         yield rights()
         yield read_tables()
         yield heartbeat(now=now)
+        yield told(now=now)
     except DatabaseError as problem:
         yield Finding("database", False, f"{str(problem).splitlines()[0]}; `manage.py migrate` gives rights again")
 
@@ -174,6 +175,20 @@ def heartbeat(*, now: datetime) -> Finding:
     started = datetime.fromtimestamp(running.get("since", 0), UTC) if running else None
     due_since = max(moment for moment in (last, started) if moment is not None)
     return Finding("worker", now - due_since <= HEARTBEAT_OLDEST, text)
+
+
+def told(*, now: datetime) -> Finding:
+    """Whether webhooks go out: somebody sends them, and none was given up."""
+    found = webhooks.totals(now=now)
+    if not found.endpoints:
+        return Finding("webhooks", True, "no endpoints")
+    text = f"{found.endpoints} endpoints, {found.waiting} deliveries wait, {found.parked} parked"
+    last = Heartbeat.objects.filter(name="webhooks").values_list("at", flat=True).first()
+    if found.waiting and (last is None or now - last > HEARTBEAT_OLDEST):
+        return Finding("webhooks", False, f"{text}; nobody sends: `manage.py up` or `manage.py send_webhooks` does")
+    if found.parked or found.disabled:
+        return Finding("webhooks", False, f"{text}, {found.disabled} endpoints given up: see the admin")
+    return Finding("webhooks", True, text)
 
 
 def mail() -> Finding:

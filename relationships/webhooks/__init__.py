@@ -10,9 +10,11 @@ from .kinds import KINDS, TEST
 from .queue import STATES, deliveries, delivery, forget, replay, replay_parked, skip
 from .rows import DeliveryRow, EndpointRow, Totals, Tried
 from .sending import Sender, test
+from .subscribers import STATES as ENDPOINT_STATES
 from .subscribers import change, create, endpoint, endpoints, retire, rotate, totals
 
 __all__ = [
+    "ENDPOINT_STATES",
     "KINDS",
     "STATES",
     "TEST",

@@ -19,6 +19,7 @@ from relationships.commands import NotFound
 from relationships.models.roster import Client
 from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
 from relationships.queries import Page
+from relationships.queries.events import EPOCH
 from relationships.queries.paging import Order, one_of, page, place_of
 from relationships.queries.scope import checked_limit
 
@@ -31,7 +32,6 @@ LIST = "webhookdeliveries1"
 LEASE = timedelta(seconds=egress.TOTAL_S + 30)
 KEPT = timedelta(days=30)
 GIVEN_UP_AFTER = timedelta(days=5)
-EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 State = WebhookDelivery.State
 STATES = tuple(state.value for state in State)

@@ -8,8 +8,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointRow:
-    """An endpoint and how it does. `waiting` are deliveries to come, `parked` those given up until somebody asks;
-    `oldest_waiting_at` is when the longest waiting one came to be. `state` is in order, failing or disabled."""
+    """An endpoint and how it does.
+
+    `waiting` are deliveries to come, `parked` those given up until somebody asks; `oldest_waiting_at` is since when the
+    oldest waits. `state` is one of `subscribers.STATES`, `secret_hint` the last characters of the secret.
+    """
 
     id: str
     url: str
@@ -68,7 +71,8 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Over all endpoints: `oldest_s` is the age in seconds of the oldest delivery that waits, 0 without one."""
+    """Over all endpoints. `disabled` are those that were not switched off by hand; `oldest_s` is the age in seconds of
+    the oldest delivery that waits, 0 without one."""
 
     endpoints: int
     disabled: int

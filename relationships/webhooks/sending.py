@@ -13,6 +13,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import DatabaseError
+
 from accounts.roles import Principal
 from relationships.domain.ids import uuid7
 from relationships.domain.instants import to_us
@@ -47,7 +49,12 @@ class Sender:
         self.note(now=now)
         more = False
         for ledger_id in telling.ledgers():
-            more |= _tell(ledger_id, now)
+            try:
+                more |= _tell(ledger_id, now)
+            except DatabaseError:
+                raise
+            except Exception:
+                logger.exception("nothing can be told of ledger %s; the others go on", ledger_id)
         for endpoint in queue.due_endpoints(now=now):
             free = self._free(endpoint)
             if free > 0:

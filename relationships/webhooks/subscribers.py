@@ -13,7 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts.models import Organisation
 from accounts.roles import Principal
@@ -24,6 +25,10 @@ from relationships.domain.fields import FieldError, shown, text_fault, unknown_f
 from relationships.domain.ids import uuid7
 from relationships.domain.instants import to_us
 from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
+from relationships.queries import Page
+from relationships.queries.events import EPOCH
+from relationships.queries.paging import Order, page, place_of
+from relationships.queries.scope import checked_limit
 
 from . import egress, signing
 from .kinds import KINDS
@@ -35,8 +40,12 @@ LONGEST_DESCRIPTION = 200
 FIELDS = ("url", "kinds", "event_types", "description", "include_text")
 CHANGES = (*FIELDS, "enabled")
 
+STATES = ("in_order", "failing", "disabled")
+SWITCHED_OFF = "switched off"
+LIST = "webhooks1"
+
 State = WebhookDelivery.State
-_OPEN = Q(deliveries__state=State.WAITING)
+_BY_AGE = Order("created_at", datetime, "id")
 
 
 def principal_of(endpoint: WebhookEndpoint) -> Principal:
@@ -54,9 +63,16 @@ def principal_of(endpoint: WebhookEndpoint) -> Principal:
     )
 
 
-def endpoints(principal: Principal) -> tuple[EndpointRow, ...]:
-    """All endpoints that the principal may see, the oldest first. Raises Forbidden without the scope."""
-    return tuple(row_of(one) for one in _counted(visible(principal)).order_by("created_at", "pk"))
+def endpoints(principal: Principal, *, limit: int | None = None, cursor: str | None = None) -> Page[EndpointRow]:
+    """The endpoints that the principal may see, the oldest first.
+
+    Raises Forbidden without the scope, and Invalid for a bad cursor or limit.
+    """
+    place = place_of(LIST, "created_at", _BY_AGE, cursor)
+    shown = page(
+        _counted(visible(principal)), LIST, "created_at", _BY_AGE, place=place, limit=checked_limit(limit), at=EPOCH
+    )
+    return Page(rows=tuple(row_of(one) for one in shown.rows), next=shown.next, previous=shown.previous)
 
 
 def endpoint(principal: Principal, endpoint_id: str) -> EndpointRow:
@@ -110,7 +126,7 @@ def change(principal: Principal, endpoint_id: str, stated: Mapping[str, Any], *,
         if enabled and not row.enabled:
             enable(row, now=now)
         elif row.enabled and not enabled:
-            disable(row, "switched off", now=now)
+            disable(row, SWITCHED_OFF, now=now)
     return endpoint(principal, endpoint_id)
 
 
@@ -155,7 +171,9 @@ def totals(*, now: datetime) -> Totals:
     """Over all organisations, for operators."""
     waiting = WebhookDelivery.objects.filter(state=State.WAITING, endpoint__enabled=True)
     counted = waiting.aggregate(number=Count("pk"), oldest=Min("created_at"))
-    switched = WebhookEndpoint.objects.aggregate(all=Count("pk"), off=Count("pk", filter=Q(enabled=False)))
+    switched = WebhookEndpoint.objects.aggregate(
+        all=Count("pk"), off=Count("pk", filter=Q(enabled=False) & ~Q(disabled_reason=SWITCHED_OFF))
+    )
     return Totals(
         endpoints=switched["all"],
         disabled=switched["off"],
@@ -206,7 +224,7 @@ def row_of(endpoint: Any) -> EndpointRow:
         created_by=endpoint.created_by,
         secret_hint=endpoint.secret_hint,
         previous_secret_until=endpoint.previous_until,
-        state="disabled" if not endpoint.enabled else "failing" if endpoint.failing_since else "in order",
+        state="disabled" if not endpoint.enabled else "failing" if endpoint.failing_since else "in_order",
         last_success_at=endpoint.last_success_at,
         last_failure_at=endpoint.last_failure_at,
         last_failure=endpoint.last_failure,
@@ -218,10 +236,16 @@ def row_of(endpoint: Any) -> EndpointRow:
 
 
 def _counted(found: QuerySet[WebhookEndpoint]) -> QuerySet[WebhookEndpoint]:
+    """With how much waits and is parked, told by the index of what is open and not by the whole log of deliveries."""
+
+    def told(state: str, what: Count | Min) -> Subquery:
+        rows = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"), state=state).order_by()
+        return Subquery(rows.values("endpoint").annotate(told=what).values("told"))
+
     return found.annotate(
-        waiting_now=Count("deliveries", filter=_OPEN),
-        parked_now=Count("deliveries", filter=Q(deliveries__state=State.PARKED)),
-        oldest_waiting=Min("deliveries__created_at", filter=_OPEN),
+        waiting_now=Coalesce(told(State.WAITING, Count("pk")), 0),
+        parked_now=Coalesce(told(State.PARKED, Count("pk")), 0),
+        oldest_waiting=told(State.WAITING, Min("created_at")),
     )
 
 

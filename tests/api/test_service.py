@@ -30,7 +30,7 @@ def test_a_living_process_says_so_without_its_database() -> None:
 def test_ready_names_what_is_wrong() -> None:
     ready = Caller().get("/health/ready")
     assert (ready.status, ready.body["status"]) == (200, "ready")
-    assert ready.body["checks"] == {"database": "ok", "migrations": "ok", "worker": "has not run yet"}
+    assert ready.body["checks"] == {"database": "ok", "migrations": "ok", "worker": "has not run yet", "webhooks": "ok"}
     Heartbeat.objects.create(name="tick", at=timezone.now())
     assert Caller().get("/health/ready").body["checks"]["worker"] == "ok"
     Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=5))

@@ -40,7 +40,7 @@ def test_up_from_an_empty_folder_to_its_end(installation: Installation) -> None:
     assert doctor.returncode == 0, doctor.stdout
     assert "role relationships_app" in doctor.stdout
 
-    web, worker = installation.children()
+    web, worker, sender = installation.children()
     os.kill(web, signal.SIGKILL)
     eventually(lambda: installation.children()[0] != web and installation.answers())
 
@@ -51,6 +51,7 @@ def test_up_from_an_empty_folder_to_its_end(installation: Installation) -> None:
     assert "Password" not in said
     assert installation.answers()
     assert not psutil.pid_exists(worker)
+    assert not psutil.pid_exists(sender)
 
     children = installation.children()
     assert installation.end(signal.SIGTERM) == 0

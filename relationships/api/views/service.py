@@ -16,6 +16,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from relationships import webhooks
 from relationships.models.reports import Heartbeat
 
 from .. import metrics
@@ -38,10 +39,10 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """Whether requests can be served, and what is wrong: 503 when the database or its tables are not there.
 
-    A silent worker is named too, but the API serves without it."""
+    A silent worker and webhooks that do not arrive are named too, but the API serves without them."""
     checks = {"database": _database()}
     if checks["database"] == "ok":
-        checks |= {"migrations": _migrations(), "worker": _worker()}
+        checks |= {"migrations": _migrations(), "worker": _beats("tick"), "webhooks": _webhooks()}
     serves = all(checks[name] == "ok" for name in ("database", "migrations") if name in checks)
     status = {"status": "ready" if serves else "not ready", "checks": checks}
     return JsonResponse(status, status=200 if serves else 503)
@@ -62,9 +63,19 @@ def _migrations() -> str:
     return f"{len(missing)} not applied: run manage.py migrate" if missing else "ok"
 
 
-def _worker() -> str:
+def _webhooks() -> str:
+    """The sender, where there is somebody to send to."""
+    totals = webhooks.totals(now=timezone.now())
+    sender = _beats("webhooks") if totals.endpoints else "ok"
+    if sender != "ok":
+        return f"the sender {sender}"
+    wrong = {"parked": totals.parked, "endpoints disabled": totals.disabled}
+    return ", ".join(f"{number} {what}" for what, number in wrong.items() if number) or "ok"
+
+
+def _beats(name: str) -> str:
     try:
-        latest = Heartbeat.objects.order_by("-at").values_list("at", flat=True).first()
+        latest = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
     except DatabaseError:
         return "unknown"
     if latest is None:

@@ -49,6 +49,9 @@ PORT_FREED_TIMEOUT_S = 10
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_EVERY_S = 1.0
 STEP_TOLD_EVERY_S = 2.0
+WORKER, SENDER = "worker", "webhook sender"
+# What each child writes down while it works.
+HEARTBEATS = {WORKER: "tick", SENDER: "webhooks"}
 HEARTBEAT_LOOKED_AT_EVERY_S = 15.0
 
 
@@ -57,7 +60,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Command(BaseCommand):
-    help = "Sets up database, administrator and demo data where they are missing, and runs web server and worker."
+    help = "Sets up database, administrator and demo data where they are missing, and runs all there is to run."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -97,7 +100,7 @@ class Command(BaseCommand):
             self.refuse_strangers(host)
             # A connection that two processes share is read by the wrong one.
             connections.close_all()
-            children = web_and_worker(host, port, url)
+            children = programs(host, port, url)
             for child in children:
                 child.start()
             note_children(own_state, about, children)
@@ -195,28 +198,30 @@ class Command(BaseCommand):
             )
 
     def look_after(self, children: list[Child]) -> bool:
-        """Restarts what died, the database too, and a worker that hangs; whether a child was started."""
+        """Restarts what died, the database too, and a child that hangs; whether a child was started."""
         before = [child.process for child in children]
         if uses_embedded() and embedded.running_pid(settings.EMBEDDED_DIRECTORY) is None:
             self.tell("The database server died; starting it again.")
             embedded.ensure(settings.EMBEDDED_DIRECTORY)
         for child in children:
             child.keep_alive(self.tell)
-        worker = children[-1]
         oldest = findings.HEARTBEAT_OLDEST.total_seconds()
-        if worker.age_s > oldest and self.looks_at_heartbeat() and not heart_beats():
-            self.tell(f"The worker has done nothing for {oldest:g} s; starting it again.")
-            worker.stop()
-            worker.start()
+        old_enough = [child for child in children if child.name in HEARTBEATS and child.age_s > oldest]
+        if old_enough and self.looks_at_heartbeats():
+            for child in old_enough:
+                if not heart_beats(HEARTBEATS[child.name]):
+                    self.tell(f"The {child.name} has done nothing for {oldest:g} s; starting it again.")
+                    child.stop()
+                    child.start()
         return [child.process for child in children] != before
 
-    heartbeat_looked_at = 0.0
+    heartbeats_looked_at = 0.0
 
-    def looks_at_heartbeat(self) -> bool:
+    def looks_at_heartbeats(self) -> bool:
         """Whether it is time to ask the database again."""
-        due = time.monotonic() - self.heartbeat_looked_at >= HEARTBEAT_LOOKED_AT_EVERY_S
+        due = time.monotonic() - self.heartbeats_looked_at >= HEARTBEAT_LOOKED_AT_EVERY_S
         if due:
-            self.heartbeat_looked_at = time.monotonic()
+            self.heartbeats_looked_at = time.monotonic()
         return due
 
     def stop(self, children: list[Child]) -> None:
@@ -305,15 +310,17 @@ def check_port(host: str, port: int, *, patience_s: float) -> None:
             time.sleep(0.2)
 
 
-def web_and_worker(host: str, port: int, url: str) -> list[Child]:
+def programs(host: str, port: int, url: str) -> list[Child]:
+    """The web server, the worker and the sender of webhooks."""
     environment = os.environ | {"BASE_URL": url, "DATA_DIR": str(settings.DATA_DIR), "PYTHONUNBUFFERED": "1"}
     logs = settings.DATA_DIR / "logs"
     bound = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     web = web_command("config.wsgi:application", bound, workers=os.environ.get("WEB_CONCURRENCY", "2"))
-    worker = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "qcluster"]
+    manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
     return [
         Child("web server", web, logs / "web.log", environment),
-        Child("worker", worker, logs / "worker.log", environment),
+        Child(WORKER, [*manage, "qcluster"], logs / "worker.log", environment),
+        Child(SENDER, [*manage, "send_webhooks"], logs / "webhooks.log", environment),
     ]
 
 
@@ -345,10 +352,10 @@ def wait_for_first_answer(web: Child, host: str, port: int) -> None:
     raise CommandError("\n".join([f"the web server does not answer; the end of {web.log}:", *said]))
 
 
-def heart_beats() -> bool:
-    """Whether the worker has done its minute's work lately; also true while nobody can tell."""
+def heart_beats(name: str) -> bool:
+    """Whether a recurring job was done lately; also true while nobody can tell."""
     try:
-        last = Heartbeat.objects.filter(name="tick").values_list("at", flat=True).first()
+        last = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
     except DatabaseError:
         connections.close_all()
         return True
