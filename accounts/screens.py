@@ -45,6 +45,11 @@ def sets_policies(request: HttpRequest) -> bool:
     return sees_everything(request) and principal_of(request).may("policies:write")
 
 
+def tells_others(request: HttpRequest) -> bool:
+    """Webhooks: whoever may have other programs told what happens."""
+    return signed_in(request) and principal_of(request).may("webhooks:write")
+
+
 def operates(request: HttpRequest) -> bool:
     """What belongs to no organisation: jobs and refused sign-ins."""
     return signed_in(request) and user_of(request).is_superuser

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from relationships.admin import advice, agenda, clients, log, operation, people, policies
+from relationships.admin import advice, agenda, clients, log, operation, people, policies, webhooks
 
-__all__ = ["advice", "agenda", "clients", "log", "operation", "people", "policies"]
+__all__ = ["advice", "agenda", "clients", "log", "operation", "people", "policies", "webhooks"]
 
 admin.site.index_template = "relationships/home.html"
