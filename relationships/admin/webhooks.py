@@ -183,12 +183,13 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
 
 
 def _line(id: str, delivery: webhooks.DeliveryRow) -> dict[str, Any]:
-    told = delivery.kind != webhooks.TEST
+    # One that was never tried is held back, or on its way: asking for it would change nothing.
+    asked_for = delivery.kind != webhooks.TEST and (delivery.state != "waiting" or delivery.attempts > 0)
     return {
         "row": delivery,
         "when": words.when(delivery.happened_at, "instant", "UTC"),
         "client_url": client_url(delivery.client_id, delivery.event_id) if delivery.client_id else None,
-        "replay_url": _url("replay_one", id, delivery.id) if told else None,
+        "replay_url": _url("replay_one", id, delivery.id) if asked_for else None,
         "skip_url": _url("skip_one", id, delivery.id) if delivery.state in ("waiting", "parked") else None,
     }
 
@@ -270,5 +271,5 @@ def _on_delivery(request: HttpRequest, id: str, done: str, act: Callable[[], obj
 
 def _secret(request: HttpRequest, row: webhooks.EndpointRow, secret: str) -> HttpResponse:
     """The one page that shows a secret; kept nowhere, not even in a session."""
-    shown = {"endpoint": row, "secret": secret, "url": _url("one", row.id)}
-    return page(request, "webhook_secret.html", row.description or row.url, **shown)
+    title, back = row.description or row.url, _url("one", row.id)
+    return page(request, "webhook_secret.html", title, endpoint=row, secret=secret, url=back)

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 
@@ -22,7 +23,7 @@ from tests.webhooks.cast import Post
 from tests.webhooks.receiver import Got, Receiver
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
-KILLS = 8
+KILLS = 5
 CLIENTS = 6
 
 _RUN = """
@@ -39,10 +40,21 @@ call_command("send_webhooks")
 """
 
 
-def start() -> subprocess.Popen[bytes]:
+@pytest.fixture
+def start() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts senders; whatever of them still runs at the end is ended, however the test went."""
+    started: list[subprocess.Popen[bytes]] = []
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "WEBHOOK_ALLOW_HOSTS": "127.0.0.1"}
     command = [sys.executable, "-c", _RUN, str(connection.settings_dict["NAME"])]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+    def begin() -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def slowly(handler: BaseHTTPRequestHandler, got: Got) -> int:
@@ -51,7 +63,9 @@ def slowly(handler: BaseHTTPRequestHandler, got: Got) -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_killed_again_and_again_it_loses_nothing_and_keeps_the_order(receiver: Receiver) -> None:
+def test_killed_again_and_again_it_loses_nothing_and_keeps_the_order(
+    receiver: Receiver, start: Callable[[], subprocess.Popen[bytes]]
+) -> None:
     cast: Cast = assemble()
     receiver.always = slowly
     post = Post(cast, receiver, now=timezone.now())

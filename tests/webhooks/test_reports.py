@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from relationships import commands, webhooks
+from accounts.roles import system_principal
+from relationships import commands, event_store, webhooks
 from relationships.models.reports import ReportRun, ReportSchedule
 from relationships.reports import schedules
 from tests.commands.cast import Cast as House
 from tests.reports.conftest import MONDAY, Cast, cast, hand_made, schedule
 from tests.webhooks.cast import Post
 from tests.webhooks.receiver import Receiver
+from tests.webhooks.test_documentation import BODIES, shape
 
 __all__ = ["cast", "hand_made", "schedule"]
 pytestmark = pytest.mark.django_db
@@ -22,9 +24,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def told(cast: Cast, receiver: Receiver) -> Iterator[Post]:
-    from accounts.roles import system_principal
-    from relationships import event_store
-
     commands.link_logins(cast.organisation.pk)
     program = system_principal(cast.organisation.pk, "test")
     house = House(cast.organisation, event_store.ledger_of(cast.organisation.pk), program)
@@ -41,6 +40,7 @@ def test_a_report_is_told_once_when_it_is_made(told: Post, schedule: ReportSched
     assert told.go() == []
     schedules.make(run.pk, now=told.now)
     (body,) = told.go()
+    assert shape(body) == shape(BODIES["report.ready"])
     assert body["type"] == "report.ready"
     assert body["data"]["run_id"] == str(run.pk)
     assert (body["data"]["report"], body["data"]["late"]) == (schedule.report, False)
