@@ -121,27 +121,22 @@ def _tell_together(
 
 def _stretch(ledger_id: int, position: int, told: datetime, now: datetime, silence: bool) -> tuple[_Stretch, set[str]]:
     """How far this step goes, and the clients that time alone may have moved within it."""
-    until = max(now, told)
-    moved, cut = _moved(ledger_id, told, until) if silence else ({}, False)
-    if cut:
-        until = max(moved.values())
     events = event_store.read_log(ledger_id, after=position, limit=PAGE)
     full = len(events) == PAGE
+    # What is not read yet was recorded later than these, and may put off what time would bring.
+    until = max(told, *(event.recorded_at for event in events[-1:]), *(() if full else (now,)))
+    moved, cut = _moved(ledger_id, told, until, at_head=not full) if silence else ({}, False)
     if cut:
+        until = max(moved.values())
         events = [event for event in events if event.recorded_at <= until]
-    elif full:
-        # Not read yet is what was recorded later than these, and may put off what time would bring.
-        until = max(told, min(until, events[-1].recorded_at))
-    elif events:
-        until = max(until, events[-1].recorded_at)
-    stretch = _Stretch(ledger_id, position, told, events, until, full or cut)
-    return stretch, {client for client, moment in moved.items() if moment <= until}
+    return _Stretch(ledger_id, position, told, events, until, full or cut), set(moved)
 
 
-def _moved(ledger_id: int, told: datetime, until: datetime) -> tuple[dict[str, datetime], bool]:
+def _moved(ledger_id: int, told: datetime, until: datetime, *, at_head: bool) -> tuple[dict[str, datetime], bool]:
     """Clients with a period that ends in this time, each with the first such moment; and whether there are more.
 
-    Those that the read tables are behind on are among them: what their latest events bring is not written there yet.
+    At the head of the log, those that the read tables are behind on are among them: what their latest events bring is
+    not written there yet.
     """
     generation = projections.live(ledger_id)
     if generation is None:
@@ -157,7 +152,7 @@ def _moved(ledger_id: int, told: datetime, until: datetime) -> tuple[dict[str, d
     moved: dict[str, datetime] = {}
     for client_id, moment in found:
         moved.setdefault(str(client_id), moment)
-    if not cut:
+    if at_head and not cut:
         behind = projections.behind(ledger_id, generation)
         hopeless = set(map(str, Quarantine.objects.filter(generation=generation).values_list("client_id", flat=True)))
         for waiting in [one for one in behind if one not in hopeless][:BEHIND]:

@@ -116,6 +116,7 @@ def test_an_endpoint_is_changed_tested_rotated_and_retired(
     assert api.post(f"{path}/test", {}).body["ok"] is True
     ill = api.post(f"{path}/test", {}).body
     assert (ill["ok"], ill["status"], ill["problem"]) == (False, 500, "answered 500")
+    assert api.post(f"{path}/test", {"to": "somebody"}).faults == {"/to": "unknown_field"}
     rotated = api.post(f"{path}/rotate-secret", {}).body
     assert rotated["secret"] != made["secret"]
     assert rotated["previous_secret_until"]

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pytest_django import Settings
 
 from relationships.webhooks import egress
-from tests.webhooks.receiver import Got, Receiver
+from tests.webhooks.receiver import Got, Receiver, receiving
 
 Resolver = Callable[..., list[Any]]
 PUBLIC = "93.184.215.14"
@@ -230,3 +238,51 @@ def test_no_proxy_of_the_environment_is_asked(receiver: Receiver, monkeypatch: p
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/")
     assert egress.post(receiver.url, b"{}", {}).status == 200
+
+
+# ---------------------------------------------------------------------- TLS
+
+
+@pytest.fixture
+def certified(tmp_path: Path, receiver: Receiver, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A TLS receiver on loopback that is called hooks.example.org, and a certificate that is good for that name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hooks.example.org")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hooks.example.org")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "certificate.pem"
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(plain + certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    asked_for: list[str | None] = []
+    context.sni_callback = lambda _, name, __: asked_for.append(name)
+    settings.WEBHOOK_ALLOW_HOSTS = ["hooks.example.org", "other.example.org"]
+    monkeypatch.setattr(socket, "getaddrinfo", answering("127.0.0.1"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with receiving(context) as told:
+        yield str(told.port)
+        assert set(asked_for) <= {"hooks.example.org", "other.example.org"}
+        assert all(got.headers["host"] == f"hooks.example.org:{told.port}" for got in told.got)
+
+
+def test_the_name_stays_in_tls_and_in_the_host_and_its_certificate_must_be_good(
+    certified: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert egress.post(f"https://hooks.example.org:{certified}/in", b"{}", {}).status == 200
+    with pytest.raises(egress.Unreachable, match="TLS failed"):
+        egress.post(f"https://other.example.org:{certified}/in", b"{}", {})
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(egress.Unreachable, match="TLS failed"):
+        egress.post(f"https://hooks.example.org:{certified}/in", b"{}", {})

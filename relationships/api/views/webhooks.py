@@ -10,7 +10,9 @@ from rest_framework.response import Response
 
 from relationships import webhooks
 from relationships.domain.events import EVENT_TYPES
+from relationships.domain.fields import unknown_field
 
+from ..errors import invalid
 from ..idempotency import idempotent
 from ..operations import Body, answer, operation, page_of
 from ..parameters import PAGE, Parameter, choice
@@ -117,7 +119,16 @@ class Endpoint(Resource):
         return Response(EndpointSerializer.written(webhooks.change(self.principal, id, self.body, now=self.now)))
 
 
-class Retire(Resource):
+class Act(Resource):
+    """Something that is done to an endpoint or a delivery: nothing is to be said about it."""
+
+    def check_said(self) -> None:
+        """Raises a 400 for a body that says something all the same."""
+        if errors := [unknown_field(f"/{name}", name, ()) for name in self.body]:
+            raise invalid(errors)
+
+
+class Retire(Act):
     @operation(
         "retire_webhook",
         "Take an endpoint away for good",
@@ -129,10 +140,11 @@ class Retire(Resource):
     )
     @idempotent
     def post(self, request: Request, id: str) -> Response:
+        self.check_said()
         return Response(EndpointSerializer.written(webhooks.retire(self.principal, id)))
 
 
-class RotateSecret(Resource):
+class RotateSecret(Act):
     @operation(
         "rotate_webhook_secret",
         "Give an endpoint a new secret",
@@ -144,10 +156,11 @@ class RotateSecret(Resource):
     )
     @idempotent
     def post(self, request: Request, id: str) -> Response:
+        self.check_said()
         return Response(_with_secret(*webhooks.rotate(self.principal, id, now=self.now)))
 
 
-class Test(Resource):
+class Test(Act):
     @operation(
         "test_webhook",
         "Send a test now",
@@ -160,6 +173,7 @@ class Test(Resource):
     )
     @idempotent
     def post(self, request: Request, id: str) -> Response:
+        self.check_said()
         return Response(TriedSerializer.written(webhooks.test(self.principal, id, now=self.now)))
 
 
@@ -193,7 +207,7 @@ class Delivery(Resource):
         return Response(DeliverySerializer.written(webhooks.delivery(self.principal, id, delivery_id)))
 
 
-class ReplayDelivery(Resource):
+class ReplayDelivery(Act):
     @operation(
         "replay_webhook_delivery",
         "Have a delivery sent again",
@@ -205,11 +219,12 @@ class ReplayDelivery(Resource):
     )
     @idempotent
     def post(self, request: Request, id: str, delivery_id: str) -> Response:
+        self.check_said()
         row = webhooks.replay(self.principal, id, delivery_id, now=self.now)
         return Response(DeliverySerializer.written(row))
 
 
-class SkipDelivery(Resource):
+class SkipDelivery(Act):
     @operation(
         "skip_webhook_delivery",
         "Give a delivery up",
@@ -221,10 +236,11 @@ class SkipDelivery(Resource):
     )
     @idempotent
     def post(self, request: Request, id: str, delivery_id: str) -> Response:
+        self.check_said()
         return Response(DeliverySerializer.written(webhooks.skip(self.principal, id, delivery_id, now=self.now)))
 
 
-class Replay(Resource):
+class Replay(Act):
     @operation(
         "replay_webhook",
         "Have all parked deliveries of an endpoint sent again",
@@ -235,6 +251,7 @@ class Replay(Resource):
     )
     @idempotent
     def post(self, request: Request, id: str) -> Response:
+        self.check_said()
         return Response({"replayed": webhooks.replay_parked(self.principal, id, now=self.now)})
 
 
