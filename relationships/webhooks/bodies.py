@@ -31,8 +31,6 @@ def compose(delivery: WebhookDelivery, *, now: datetime) -> bytes:
     """The body of a delivery. Raises Withheld."""
     principal = principal_of(delivery.endpoint)
     try:
-        if delivery.client_id is not None:
-            scope_of(principal).client(str(delivery.client_id))
         data = _COMPOSERS[delivery.kind](principal, delivery, now)
     except queries.NotFound as absent:
         raise Withheld(str(absent)) from absent
@@ -53,6 +51,7 @@ def _event(principal: Principal, delivery: WebhookDelivery, now: datetime) -> di
 def _stage(principal: Principal, delivery: WebhookDelivery, now: datetime) -> dict[str, Any]:
     change = delivery.change or {}
     after = change["after"]
+    scope_of(principal).client(str(delivery.client_id))
     return {
         "client_id": str(delivery.client_id),
         "event_id": None if delivery.event_id is None else str(delivery.event_id),
@@ -90,6 +89,7 @@ def _revision(principal: Principal, delivery: WebhookDelivery, now: datetime) ->
     row = Revision.objects.filter(ledger_id=delivery.ledger_id, pk=int(delivery.reference)).first()
     if row is None:
         raise Withheld("the revision is no longer there")
+    scope_of(principal).client(str(row.client_id))
     return {
         "client_id": str(row.client_id),
         "version": row.version,

@@ -20,6 +20,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -217,11 +218,17 @@ def _connected(target: Target, addresses: list[str], deadline: float) -> socket.
             return made
         try:
             made.settimeout(max(0.001, deadline - time.monotonic()))
-            return ssl.create_default_context().wrap_socket(made, server_hostname=target.host)
+            return _trusted().wrap_socket(made, server_hostname=target.host)
         except BaseException:
             made.close()
             raise
     raise Unreachable(f"no connection: {last.strerror or last}" if last else "no connection in time")
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The machine's certificate authorities; read once, since that takes longer than all the rest."""
+    return ssl.create_default_context()
 
 
 def _exchange(target: Target, connected: _Hurried, body: bytes, headers: Mapping[str, str]) -> Reply:

@@ -7,11 +7,12 @@ after somebody else has taken the lease changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.roles import Principal
@@ -62,40 +63,55 @@ def due_endpoints(*, now: datetime) -> list[WebhookEndpoint]:
     return list(found.order_by("pk"))
 
 
-def claim(endpoint: WebhookEndpoint, *, limit: int, now: datetime) -> list[WebhookDelivery]:
-    """Takes deliveries that are due and held back by none, and counts the attempt that is to come."""
-    earlier = WebhookDelivery.objects.filter(
-        endpoint_id=OuterRef("endpoint_id"),
-        client_id=OuterRef("client_id"),
-        number__lt=OuterRef("number"),
-        state__in=(State.WAITING, State.PARKED),
-    )
+def claim(ledger_id: int, endpoint_ids: Collection[UUID], *, limit: int, now: datetime) -> list[WebhookDelivery]:
+    """Takes deliveries of these endpoints, at most `limit` of each, that are due and held back by none.
+
+    Counts the attempt that is to come; one that has had them all is parked instead.
+    """
     with transaction.atomic():
-        free = WebhookDelivery.objects.filter(_due(now), ~Exists(earlier), endpoint=endpoint)
-        rows = list(free.order_by("next_attempt_at", "number").select_for_update(skip_locked=True)[:limit])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _CLAIM,
+                {
+                    "ledger": ledger_id,
+                    "endpoints": list(endpoint_ids),
+                    "limit": limit,
+                    "now": now,
+                    "until": now + LEASE,
+                    "by": uuid4(),
+                },
+            )
+            ids = [row[0] for row in cursor.fetchall()]
+        found = WebhookDelivery.objects.filter(pk__in=ids).select_related("endpoint__ledger")
+        rows = list(found.order_by("endpoint_id", "number")) if ids else []
         for row in rows:
-            row.endpoint = endpoint
-            if row.attempts >= schedule.ATTEMPTS:  # its senders died before they could say why
+            if row.attempts > schedule.ATTEMPTS:  # its senders died before they could say why
                 row.lease_by = row.lease_until = None
                 row.problem = row.problem or "the sender stopped in the middle, each time"
                 _end(row, State.PARKED, now)
-            else:
-                row.lease_by, row.lease_until = uuid4(), now + LEASE
-                row.attempts, row.last_attempt_at = row.attempts + 1, now
-        WebhookDelivery.objects.bulk_update(rows, _CLAIMED)
+                row.save()
     return [row for row in rows if row.state == State.WAITING]
 
 
-_CLAIMED = (
-    "lease_by",
-    "lease_until",
-    "attempts",
-    "last_attempt_at",
-    "state",
-    "next_attempt_at",
-    "finished_at",
-    "problem",
-)
+_TABLE = WebhookDelivery._meta.db_table
+_CLAIM = f"""
+UPDATE "{_TABLE}" claimed
+   SET lease_by = %(by)s, lease_until = %(until)s, attempts = claimed.attempts + 1, last_attempt_at = %(now)s
+  FROM unnest(%(endpoints)s::uuid[]) AS wanted (endpoint)
+ CROSS JOIN LATERAL (
+       SELECT free.id FROM "{_TABLE}" free
+        WHERE free.ledger_id = %(ledger)s AND free.endpoint_id = wanted.endpoint
+          AND free.state = 'waiting' AND free.next_attempt_at <= %(now)s
+          AND (free.lease_until IS NULL OR free.lease_until <= %(now)s)
+          AND NOT EXISTS (
+              SELECT FROM "{_TABLE}" earlier
+               WHERE earlier.endpoint_id = free.endpoint_id AND earlier.client_id = free.client_id
+                 AND earlier.number < free.number AND earlier.state IN ('waiting', 'parked'))
+        ORDER BY free.next_attempt_at, free.number LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+       ) AS taken
+ WHERE claimed.id = taken.id AND claimed.ledger_id = %(ledger)s
+RETURNING claimed.id
+"""
 
 
 def _due(now: datetime) -> Q:
@@ -103,29 +119,55 @@ def _due(now: datetime) -> Q:
     return free & Q(state=State.WAITING, next_attempt_at__lte=now)
 
 
-def finish(claimed: WebhookDelivery, outcome: Outcome, *, now: datetime) -> bool:
-    """Writes down how an attempt ended; False when somebody else has the lease by now, and nothing is written."""
+def finish(ended: Sequence[tuple[WebhookDelivery, Outcome]], *, now: datetime) -> int:
+    """Writes down how attempts ended; answers for how many. Nothing is written where somebody else has the lease."""
+    if not ended:
+        return 0
     with transaction.atomic():
-        endpoint = WebhookEndpoint.objects.select_for_update().filter(pk=claimed.endpoint_id).first()
-        row = (
-            WebhookDelivery.objects.select_for_update()
-            .filter(pk=claimed.pk, lease_by=claimed.lease_by, state=State.WAITING)
-            .first()
-        )
-        if endpoint is None or row is None:
-            return False
-        row.lease_by = row.lease_until = None
-        row.status, row.problem = outcome.status, outcome.problem[:300]
-        if outcome.ok:
-            _end(row, State.DELIVERED, now)
-            _note_success(endpoint, now)
-        elif outcome.withheld:
-            _end(row, State.SKIPPED, now)
-        else:
-            _put_off(row, outcome, now)
-            _note_failure(endpoint, outcome, now)
-        row.save()
-    return True
+        told = WebhookEndpoint.objects.filter(pk__in={claimed.endpoint_id for claimed, _ in ended})
+        by_id = {endpoint.pk: endpoint for endpoint in told.order_by("pk").select_for_update()}
+        waiting = WebhookDelivery.objects.filter(pk__in=[claimed.pk for claimed, _ in ended], state=State.WAITING)
+        rows = {row.pk: row for row in waiting.order_by("pk").select_for_update()}
+        arrived: dict[int | None, list[WebhookDelivery]] = {}
+        written = 0
+        for claimed, outcome in ended:
+            row, endpoint = rows.get(claimed.pk), by_id.get(claimed.endpoint_id)
+            if row is None or endpoint is None or row.lease_by != claimed.lease_by:
+                continue
+            written += 1
+            if outcome.ok:
+                arrived.setdefault(outcome.status, []).append(row)
+            else:
+                _note_trouble(row, endpoint, outcome, now)
+        for status, delivered in arrived.items():
+            _note_arrival(delivered, status, now)
+    return written
+
+
+def _note_arrival(delivered: list[WebhookDelivery], status: int | None, now: datetime) -> None:
+    """What went well, all at once: nearly everything does."""
+    WebhookDelivery.objects.filter(pk__in=[row.pk for row in delivered]).update(
+        state=State.DELIVERED,
+        status=status,
+        problem="",
+        next_attempt_at=None,
+        finished_at=now,
+        lease_by=None,
+        lease_until=None,
+    )
+    told = WebhookEndpoint.objects.filter(pk__in={row.endpoint_id for row in delivered})
+    told.update(last_success_at=now, failing_since=None)
+
+
+def _note_trouble(row: WebhookDelivery, endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> None:
+    row.lease_by = row.lease_until = None
+    row.status, row.problem = outcome.status, outcome.problem[:300]
+    if outcome.withheld:
+        _end(row, State.SKIPPED, now)
+    else:
+        _put_off(row, outcome, now)
+        _note_failure(endpoint, outcome, now)
+    row.save()
 
 
 def _put_off(row: WebhookDelivery, outcome: Outcome, now: datetime) -> None:
@@ -138,11 +180,6 @@ def _put_off(row: WebhookDelivery, outcome: Outcome, now: datetime) -> None:
 
 def _end(row: WebhookDelivery, state: str, now: datetime) -> None:
     row.state, row.next_attempt_at, row.finished_at = state, None, now
-
-
-def _note_success(endpoint: WebhookEndpoint, now: datetime) -> None:
-    endpoint.last_success_at, endpoint.failing_since = now, None
-    endpoint.save(update_fields=["last_success_at", "failing_since"])
 
 
 def _note_failure(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> None:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 THREADS = 32
 EACH = 4
+TOGETHER_S = 0.02
 STEPS = 5  # of one ledger in a turn, before the others' turn comes and something is sent
 AGENT = "relationships-webhooks/1"
 SHOWN = 200
@@ -55,24 +56,24 @@ class Sender:
                 raise
             except Exception:
                 logger.exception("nothing can be told of ledger %s; the others go on", ledger_id)
-        for endpoint in queue.due_endpoints(now=now):
-            free = self._free(endpoint)
-            if free > 0:
-                for claimed in queue.claim(endpoint, limit=free, now=now):
-                    self._send(claimed, now)
+        for (ledger_id, limit), endpoint_ids in self._room(now).items():
+            self._send(queue.claim(ledger_id, endpoint_ids, limit=limit, now=now), now)
         return more
 
     def wait(self, seconds: float) -> None:
-        """Until an answer came, or this long."""
+        """Until answers came, or this long."""
         if self.running:
             wait(self.running, timeout=seconds, return_when=FIRST_COMPLETED)
+            wait(self.running, timeout=TOGETHER_S)  # those that come a moment later are written down with it
         else:
             time.sleep(seconds)
 
     def note(self, *, now: datetime) -> None:
         """Writes down the answers that have come."""
-        for sent in [one for one in self.running if one.done()]:
-            queue.finish(self.running.pop(sent), sent.result(), now=now)
+        done = [sent for sent in self.running if sent.done()]
+        queue.finish([(self.running[sent], sent.result()) for sent in done], now=now)
+        for sent in done:
+            del self.running[sent]
 
     def finish(self, *, now: datetime) -> None:
         """Waits for all answers and writes them down."""
@@ -84,26 +85,49 @@ class Sender:
         self.finish(now=now)
         self.pool.shutdown()
 
-    def _free(self, endpoint: WebhookEndpoint) -> int:
-        """How many more may be on their way to this endpoint."""
-        by_endpoint = Counter(claimed.endpoint_id for claimed in self.running.values())
-        if endpoint.failing_since is None:
-            return min(EACH - by_endpoint[endpoint.pk], self.threads - len(self.running))
+    def _room(self, now: datetime) -> dict[tuple[int, int], list[UUID]]:
+        """The endpoints with something due, by their ledger and how many more may be on their way to each."""
+        under_way = Counter(claimed.endpoint_id for claimed in self.running.values())
         failing = sum(claimed.endpoint.failing_since is not None for claimed in self.running.values())
-        return min(1 - by_endpoint[endpoint.pk], self.threads // 2 - failing)
+        free = self.threads - len(self.running)
+        room: dict[tuple[int, int], list[UUID]] = {}
+        # Those with the fewest under way first: when there is not room for all, everybody's turn comes.
+        for endpoint in sorted(queue.due_endpoints(now=now), key=lambda one: under_way[one.pk]):
+            if endpoint.failing_since is None:
+                limit = min(EACH - under_way[endpoint.pk], free)
+            else:
+                limit = min(1 - under_way[endpoint.pk], self.threads // 2 - failing, free)
+                failing += max(0, limit)
+            if limit > 0:
+                free -= limit
+                room.setdefault((endpoint.ledger_id, limit), []).append(endpoint.pk)
+        return room
 
-    def _send(self, claimed: WebhookDelivery, now: datetime) -> None:
-        try:
-            body = bodies.compose(claimed, now=now)
-            headers = _headers(claimed.endpoint, claimed.pk, body, now)
-        except bodies.Withheld as withheld:
-            queue.finish(claimed, Outcome(problem=str(withheld), withheld=True), now=now)
-        except Exception as problem:
-            logger.exception("delivery %s cannot be put together", claimed.pk)
-            told = f"it could not be put together: {type(problem).__name__}"
-            queue.finish(claimed, Outcome(problem=told), now=now)
-        else:
-            self.running[self.pool.submit(attempt, claimed.endpoint.url, body, headers)] = claimed
+    def _send(self, claimed: list[WebhookDelivery], now: datetime) -> None:
+        """Puts together what was claimed and hands it to the threads."""
+        unsent: list[tuple[WebhookDelivery, Outcome]] = []
+        known: dict[tuple[object, ...], bytes] = {}
+        for one in claimed:
+            try:
+                body = _body(one, known, now)
+                headers = _headers(one.endpoint, one.pk, body, now)
+            except bodies.Withheld as withheld:
+                unsent.append((one, Outcome(problem=str(withheld), withheld=True)))
+            except Exception as problem:
+                logger.exception("delivery %s cannot be put together", one.pk)
+                unsent.append((one, Outcome(problem=f"it could not be put together: {type(problem).__name__}")))
+            else:
+                self.running[self.pool.submit(attempt, one.endpoint.url, body, headers)] = one
+        queue.finish(unsent, now=now)
+
+
+def _body(delivery: WebhookDelivery, known: dict[tuple[object, ...], bytes], now: datetime) -> bytes:
+    """What endpoints that see the same are told of the same is put together once."""
+    endpoint = delivery.endpoint
+    what = (delivery.ledger_id, delivery.key, endpoint.team_id, endpoint.include_text)
+    if what not in known:
+        known[what] = bodies.compose(delivery, now=now)
+    return known[what]
 
 
 def _tell(ledger_id: int, now: datetime) -> bool:

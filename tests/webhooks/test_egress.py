@@ -271,8 +271,10 @@ def certified(tmp_path: Path, receiver: Receiver, settings: Settings, monkeypatc
     settings.WEBHOOK_ALLOW_HOSTS = ["hooks.example.org", "other.example.org"]
     monkeypatch.setattr(socket, "getaddrinfo", answering("127.0.0.1"))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    egress._trusted.cache_clear()
     with receiving(context) as told:
         yield str(told.port)
+        egress._trusted.cache_clear()
         assert set(asked_for) <= {"hooks.example.org", "other.example.org"}
         assert all(got.headers["host"] == f"hooks.example.org:{told.port}" for got in told.got)
 
@@ -284,5 +286,6 @@ def test_the_name_stays_in_tls_and_in_the_host_and_its_certificate_must_be_good(
     with pytest.raises(egress.Unreachable, match="TLS failed"):
         egress.post(f"https://other.example.org:{certified}/in", b"{}", {})
     monkeypatch.delenv("SSL_CERT_FILE")
+    egress._trusted.cache_clear()
     with pytest.raises(egress.Unreachable, match="TLS failed"):
         egress.post(f"https://hooks.example.org:{certified}/in", b"{}", {})
