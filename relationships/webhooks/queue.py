@@ -94,21 +94,25 @@ def claim(ledger_id: int, endpoint_ids: Collection[UUID], *, limit: int, now: da
 
 
 _TABLE = WebhookDelivery._meta.db_table
+# Materialized: joined as a subquery, it may be run again for each row, and takes up to the limit each time.
 _CLAIM = f"""
+WITH taken AS MATERIALIZED (
+    SELECT free.id FROM unnest(%(endpoints)s::uuid[]) AS wanted (endpoint)
+     CROSS JOIN LATERAL (
+           SELECT free.id FROM "{_TABLE}" free
+            WHERE free.ledger_id = %(ledger)s AND free.endpoint_id = wanted.endpoint
+              AND free.state = 'waiting' AND free.next_attempt_at <= %(now)s
+              AND (free.lease_until IS NULL OR free.lease_until <= %(now)s)
+              AND NOT EXISTS (
+                  SELECT FROM "{_TABLE}" earlier
+                   WHERE earlier.endpoint_id = free.endpoint_id AND earlier.client_id = free.client_id
+                     AND earlier.number < free.number AND earlier.state IN ('waiting', 'parked'))
+            ORDER BY free.next_attempt_at, free.number LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+           ) AS free
+)
 UPDATE "{_TABLE}" claimed
    SET lease_by = %(by)s, lease_until = %(until)s, attempts = claimed.attempts + 1, last_attempt_at = %(now)s
-  FROM unnest(%(endpoints)s::uuid[]) AS wanted (endpoint)
- CROSS JOIN LATERAL (
-       SELECT free.id FROM "{_TABLE}" free
-        WHERE free.ledger_id = %(ledger)s AND free.endpoint_id = wanted.endpoint
-          AND free.state = 'waiting' AND free.next_attempt_at <= %(now)s
-          AND (free.lease_until IS NULL OR free.lease_until <= %(now)s)
-          AND NOT EXISTS (
-              SELECT FROM "{_TABLE}" earlier
-               WHERE earlier.endpoint_id = free.endpoint_id AND earlier.client_id = free.client_id
-                 AND earlier.number < free.number AND earlier.state IN ('waiting', 'parked'))
-        ORDER BY free.next_attempt_at, free.number LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-       ) AS taken
+  FROM taken
  WHERE claimed.id = taken.id AND claimed.ledger_id = %(ledger)s
 RETURNING claimed.id
 """

@@ -29,7 +29,7 @@ PUBLIC = "93.184.215.14"
 def answering(*addresses: str) -> Resolver:
     """A resolver that knows every name under these addresses."""
 
-    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+    def resolve(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     return resolve

@@ -259,6 +259,18 @@ def claim(endpoint: WebhookEndpoint, now: datetime) -> list[WebhookDelivery]:
     return queue.claim(endpoint.ledger_id, [endpoint.pk], limit=9, now=now)
 
 
+def test_no_more_is_taken_than_asked_for(post: Post) -> None:
+    endpoints = [post.endpoint("event.recorded") for _ in range(3)]
+    post.receiver.always = 500
+    for number in range(20):
+        post.cast.client(f"Client {number}", now=post.now)
+    post.sender.turn(now=post.now)
+    post.sender.finish(now=post.now)
+    later = post.now + MINUTE
+    taken = queue.claim(endpoints[0].ledger_id, [one.pk for one in endpoints], limit=2, now=later)
+    assert sorted(one.endpoint_id for one in taken) == sorted(one.pk for one in endpoints for _ in range(2))
+
+
 def test_a_result_that_comes_after_the_lease_changes_nothing(post: Post) -> None:
     endpoint = post.endpoint("event.recorded")
     post.cast.client(now=post.now)
