@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def test_each_part_gets_a_line() -> None:
     subjects = [finding.subject for finding in findings.all_findings(now=NOW)]
     assert subjects == [
-        "versions", "database", "migrations", "durability", "triggers", "rights", "worker",
+        "versions", "database", "migrations", "durability", "triggers", "rights", "read tables", "worker",
         "webhooks", "mail", "disk",
     ]  # fmt: skip
 
