@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 import time_machine
+from pytest_django import Settings
 
 from accounts.models import ApiKey
 from relationships.api import examples
 from relationships.api.openapi import document
+from relationships.webhooks import egress
+from tests.api.addresses import Addresses
 from tests.api.caller import Answer, Caller
 from tests.api.document import resolved
 from tests.commands.cast import NOW as BEGUN
 from tests.commands.cast import Cast
+from tests.webhooks.receiver import Receiver, receiving
 
 NOW = datetime.fromisoformat(examples.NOW) + timedelta(hours=1)
 
@@ -44,7 +48,16 @@ def now() -> Iterator[None]:
 
 
 @pytest.fixture
-def told(now: None, cast: Cast, request: pytest.FixtureRequest) -> dict[str, str]:
+def receiver(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver on loopback; the name in the examples stands for a public address."""
+    settings.WEBHOOK_ALLOW_HOSTS = ["127.0.0.1"]
+    monkeypatch.setattr(egress, "check", lambda url: None)
+    with receiving() as told:
+        yield told
+
+
+@pytest.fixture
+def told(now: None, cast: Cast, receiver: Receiver, request: pytest.FixtureRequest) -> dict[str, str]:
     """The cast of the examples, as it is called here."""
     registers = "/clients" in str(request.node.name) and "{id}" not in str(request.node.name)
     known = [] if registers and "post" in request.node.name else [{"source": "crm", "id": "4711"}]
@@ -67,6 +80,7 @@ def told(now: None, cast: Cast, request: pytest.FixtureRequest) -> dict[str, str
         examples.EVENT: events["meeting_held"],
         "action": api.get(f"/clients/{bakery.id}/actions").body["data"][0]["id"],
         "secret": secret,
+        "receiver": receiver.url,
     }
 
 
@@ -76,27 +90,15 @@ def as_here(told: dict[str, str], text: str) -> str:
     return text
 
 
-# What `{id}` is, by the resource that an address begins with; a client elsewhere.
-WHOSE = {"contacts": examples.CONTACT, "people": examples.COLLEAGUE, "actions": "action"}
-
-
-def a_policy(told: dict[str, str], path: str) -> str:
-    """The address at a version that was proposed, previewed, adopted or back-tested, as far as the address needs it."""
-    api = Caller(told["secret"])
-    version = str(api.post("/policies", {"based_on": 1, "changes": {"grace": 20}}).body["version"])
-    for name, act in (("previews", "preview"), ("adoptions", "adopt"), ("evidence", "evidence")):
-        if f"/{name}" in path:
-            made = api.post(f"/policies/{version}/{act}", b"")
-            path = path.replace("{id}", str(made.body.get("id", "")))
-    return path.replace("{version}", version)
-
-
 def address(told: dict[str, str], path: str) -> str:
-    if path.startswith("/api/v1/policies/"):
-        return a_policy(told, path)
-    whose = told[WHOSE.get(path.split("/")[3], examples.CLIENT)]
-    event = told[examples.EVENT]
-    return path.replace("{id}", whose).replace("{event_id}", event).replace("{type}", "meeting_held")
+    ids = {
+        "clients": told[examples.CLIENT],
+        "contacts": told[examples.CONTACT],
+        "people": told[examples.COLLEAGUE],
+        "actions": told["action"],
+        "event_id": told[examples.EVENT],
+    }
+    return Addresses(Caller(told["secret"]), ids, told["receiver"]).at(path)
 
 
 def kept(answer: Answer, operation: dict[str, Any]) -> None:

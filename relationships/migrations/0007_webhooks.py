@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("relationships", "0005_persons"),
+        ("relationships", "0006_policies"),
     ]
 
     operations = [
