@@ -12,8 +12,12 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from accounts import walls
+
     try:
-        execute_from_command_line(sys.argv)
+        # Commands and worker are nobody's request. Web requests that a command serves begin with nothing again.
+        with walls.seeing_everything():
+            execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:
         sys.exit(f"Settings: {problem}")
 

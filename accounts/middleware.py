@@ -11,6 +11,9 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from accounts import walls
+from accounts.roles import principal_of_user
+
 View = Callable[[HttpRequest], HttpResponse]
 
 
@@ -32,6 +35,22 @@ class SessionLimits:
             elif now - request.session.get("seen", 0) > self.RENEWED_EVERY_S:
                 request.session["seen"] = now
         return self.get_response(request)
+
+
+class Walls:
+    """Lets the database show a signed-in person what they may see, and nothing to anybody else.
+
+    What a request may see ends with it, a program's too, which the API finds out later (`walls.see`)."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with walls.seeing_nothing():
+            if not request.user.is_authenticated:
+                return self.get_response(request)
+            with walls.seeing(principal_of_user(request.user)):
+                return self.get_response(request)
 
 
 class TimeZone:

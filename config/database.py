@@ -20,6 +20,15 @@ LOG_TABLES = {
     "django_migrations": "SELECT",
 }
 OTHER_TABLES = "SELECT, INSERT, UPDATE, DELETE"
+# Rows of these are shown as far as whoever looks may see: relationships/migrations/sql/row_level_security.sql.
+WALLED_TABLES = (
+    "relationships_client",
+    "relationships_clientexternalid",
+    "relationships_contact",
+    "relationships_contacthandle",
+    "relationships_event",
+    "relationships_sealedpart",
+)
 
 
 @contextmanager
@@ -45,7 +54,10 @@ def grants(role: str) -> list[str]:
     quoted = connection.ops.quote_name
     name = quoted(role)
     tables = sorted(connection.introspection.table_names())
-    statements = [f"GRANT USAGE ON SCHEMA public TO {name};"]
+    statements = [
+        f"GRANT TEMPORARY ON DATABASE {quoted(connection.settings_dict['NAME'])} TO {name};",
+        f"GRANT USAGE ON SCHEMA public TO {name};",
+    ]
     for table in tables:
         statements.append(f"REVOKE ALL ON {quoted(table)} FROM {name};")
         statements.append(f"GRANT {LOG_TABLES.get(table, OTHER_TABLES)} ON {quoted(table)} TO {name};")

@@ -117,6 +117,7 @@ def database(name: str) -> dict[str, Any] | None:
         raise _problem(name, None, remedy) from None
     if settings.get("ENGINE") != "django.db.backends.postgresql" or not settings.get("NAME"):
         raise _problem(name, None, remedy)
+    settings["ENGINE"] = "config.postgresql"
     options = {key: _WORDS.get(value, value) for key, value in (settings.get("OPTIONS") or {}).items()}
     settings["OPTIONS"] = options
     settings["HOST"] = options.pop("host", None) or settings.get("HOST") or ""

@@ -48,7 +48,15 @@ _database: dict[str, Any] = _given or {
 # Prepared statements make the hot paths as fast as bare psycopg. A pooler in transaction mode that cannot keep them
 # is served by `?prepare_threshold=None` in DATABASE_URL.
 _database["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 2, **_database.get("OPTIONS", {})}
-DATABASES = {"default": {**_database, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {
+    "default": {
+        **_database,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        # They would outlive the transaction that knows who looks, and a pooler in transaction mode loses them.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+}
 
 # Whom web and worker are, and whom they never are: the owner of the tables, who migrates.
 RUNTIME_ROLE = str(_database.get("USER") or "")
@@ -93,6 +101,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.SessionLimits",
+    "accounts.middleware.Walls",
     "accounts.middleware.TimeZone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

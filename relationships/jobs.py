@@ -18,6 +18,7 @@ from django.utils import timezone
 from django_q.models import Task
 from django_q.tasks import async_task
 
+from accounts import walls
 from relationships import commands, evidence, ingest, projections, webhooks
 from relationships.commands import policies
 from relationships.models.integrations import IdempotencyKey
@@ -37,6 +38,7 @@ OUTBOX_KEEPS = timedelta(days=90)
 LONGEST_RUN_S = 6 * 3600
 
 
+@walls.of_everything
 def tick(**_: Any) -> None:
     """Once a minute: a heartbeat, then whatever has come due. A step that fails does not stop the others."""
     now = timezone.now()
@@ -46,6 +48,7 @@ def tick(**_: Any) -> None:
         raise ExceptionGroup("some of the minute's work failed", problems)
 
 
+@walls.of_everything
 def make_report(*, run_id: str, **_: Any) -> None:
     """Makes one report run and hands its mails on."""
     now = timezone.now()
@@ -53,6 +56,7 @@ def make_report(*, run_id: str, **_: Any) -> None:
         _hand_out_deliveries(now)
 
 
+@walls.of_everything
 def deliver(*, delivery_id: str, **_: Any) -> None:
     """Sends one reader's mail."""
     delivery.deliver(UUID(delivery_id), now=timezone.now())

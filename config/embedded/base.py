@@ -1,14 +1,14 @@
-"""Django's PostgreSQL backend, which starts the embedded server when it finds nobody there."""
+"""Our PostgreSQL backend, which starts the embedded server when it finds nobody there."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
-from django.db.backends.postgresql import base
 from psycopg import OperationalError
 
 from config import embedded
+from config.postgresql import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from django.db import transaction
+
 from .parameters import Parameter
 from .serializers.base import Answer
 
@@ -66,6 +68,9 @@ def operation(id: str, summary: str, **promises: Any) -> Callable[[Method], Meth
     """Marks a view's method with what it promises."""
 
     def mark(method: Method) -> Method:
+        if method.__name__ == "get":
+            # One transaction is told once who looks; each statement by itself would be.
+            method = transaction.atomic(method)
         method.operation = Operation(id, summary, **promises)  # type: ignore[attr-defined]
         return method
 

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import walls
 from accounts.roles import Principal
 from relationships import event_store, queries
 from relationships.models.log import Ledger
@@ -88,6 +89,7 @@ class Resource(APIView):
             )
         if not self.principal.may(promised.scope):
             raise Problem("missing_scope", f"This needs the scope {promised.scope}.", scope=promised.scope)
+        walls.see(self.principal)
 
     def finalize_response(self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]

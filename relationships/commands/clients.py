@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from accounts import walls
 from accounts.models import Organisation, User
 from accounts.roles import Principal
 from relationships import event_store, projections
@@ -312,7 +313,8 @@ def _taken(scope: Scope, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, st
         source__in={source for source, _ in wanted},
         external_id__in={external_id for _, external_id in wanted},
     ).values_list("source", "external_id", "client_id")
-    return {(source, name): client_id for source, name, client_id in rows if (source, name) in wanted}
+    with walls.whole_organisation():
+        return {(source, name): client_id for source, name, client_id in rows if (source, name) in wanted}
 
 
 def _known(scope: Scope, details: Mapping[str, Any], now: datetime) -> ClientRow | None:
@@ -444,7 +446,9 @@ def _set(client: Client, changed: Mapping[str, Any]) -> None:
         elif name != "external_ids":
             setattr(client, name, value)
     client.normal_name = normal_name(client.name)
-    client.save()
+    with walls.whole_organisation():
+        # Whoever gives a client away does not see the row any more that they have written.
+        client.save()
     if "external_ids" in changed:
         client.external_ids.all().delete()
         try:
@@ -464,4 +468,5 @@ def _name(names: Iterable[tuple[Client, tuple[str, str]]]) -> None:
 
 def _row(scope: Scope, client: Client, now: datetime) -> ClientRow:
     """The client as it is now, even for one who has just given it away."""
-    return row_of(scope, Client.objects.filter(pk=client.pk), now)
+    with walls.whole_organisation():
+        return row_of(scope, Client.objects.filter(pk=client.pk), now)

@@ -23,7 +23,9 @@ from relationships.event_store.reading import (
     facts_of_stream,
     position_at,
     read_log,
+    read_span,
     read_stream,
+    skeleton,
     successors,
 )
 from relationships.event_store.records import (
@@ -69,7 +71,9 @@ __all__ = [
     "open_streams",
     "position_at",
     "read_log",
+    "read_span",
     "read_stream",
+    "skeleton",
     "successors",
     "together",
     "verify",

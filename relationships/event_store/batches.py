@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -161,12 +162,12 @@ class _Numbering:
         if not self._new:
             return
         with connection.cursor() as cursor:
-            with cursor.copy(_COPY_EVENTS) as copy:
+            with _arriving(cursor, "relationships_event", _EVENT_COLUMNS) as copy:
                 for start in range(0, len(self._new), _LINES):
                     copy.write("".join(_event_line(*one) for one in self._new[start : start + _LINES]))
             sealed = [stated for stated, _ in self._new if stated.part]
             if sealed:
-                with cursor.copy(_COPY_SEALED) as copy:
+                with _arriving(cursor, "relationships_sealedpart", _SEALED_COLUMNS) as copy:
                     for stated in sealed:
                         copy.write_row(_sealed_row(self._ledger_id, stated))
             changed = {event.stream_id: event.version for _, event in self._new}
@@ -217,12 +218,24 @@ def _lock_keys(ledger_id: int, chunk: Sequence[Stated], now: datetime) -> None:
         seal(ledger_id, erased, now=now)
 
 
-_COPY_EVENTS = """
-COPY relationships_event (
-    event_id, ledger_id, position, stream_id, version, type, type_version, occurred_at, occurred_tz, precision,
-    recorded_at, recorded_by, source, external_id, request_id, supersedes, body, sealed_digest, content_hash,
-    chain_hash) FROM STDIN
-"""
+_EVENT_COLUMNS = (
+    "event_id, ledger_id, position, stream_id, version, type, type_version, occurred_at, occurred_tz, precision,"
+    " recorded_at, recorded_by, source, external_id, request_id, supersedes, body, sealed_digest, content_hash,"
+    " chain_hash"
+)
+
+
+@contextmanager
+def _arriving(cursor: Any, table: str, columns: str) -> Iterator[Any]:
+    """A COPY into a table. Where rows are walled off PostgreSQL refuses COPY itself: they arrive beside, and move over.
+
+    The table beside is the session's own, holds nothing beyond the transaction and is written to no log."""
+    beside = f"{table}_arriving"
+    cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {beside} (LIKE {table}) ON COMMIT DELETE ROWS")
+    with cursor.copy(f"COPY {beside} ({columns}) FROM STDIN") as copy:
+        yield copy
+    cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {beside}")
+    cursor.execute(f"TRUNCATE {beside}")
 
 
 def _event_line(stated: Stated, event: Recorded) -> str:
@@ -253,9 +266,7 @@ def _field(text: str | None) -> str:
     return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
 
 
-_COPY_SEALED = """
-COPY relationships_sealedpart (event_id, ledger_id, key_id, nonce, ciphertext, text_mac) FROM STDIN
-"""
+_SEALED_COLUMNS = "event_id, ledger_id, key_id, nonce, ciphertext, text_mac"
 
 
 def _sealed_row(ledger_id: int, stated: Stated) -> tuple[object, ...]:

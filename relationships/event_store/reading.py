@@ -10,6 +10,7 @@ import orjson
 from django.db import connection
 from psycopg import Cursor
 
+from accounts import walls
 from relationships.domain.facts import Fact
 from relationships.event_store.records import COLUMNS, Recorded, recorded
 
@@ -36,6 +37,22 @@ def read_log(ledger_id: int, *, after: int = 0, limit: int = 500) -> list[Record
     return _select("e.ledger_id = %s AND e.position > %s ORDER BY e.position LIMIT %s", [ledger_id, after, limit])
 
 
+def read_span(ledger_id: int, *, after: int, until: int) -> list[Recorded]:
+    """The events after one position and up to another, in order, as far as the database shows them."""
+    return _select(
+        "e.ledger_id = %s AND e.position > %s AND e.position <= %s ORDER BY e.position", [ledger_id, after, until]
+    )
+
+
+def skeleton(ledger_id: int, *, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
+    """Position and chain hash of at most `limit` events after a position, those included that may not be read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT o_position, o_chain_hash FROM relationships_skeleton(%s, %s, %s)", [ledger_id, after, limit]
+        )
+        return [(position, bytes(chain_hash)) for position, chain_hash in cursor.fetchall()]
+
+
 def events(ledger_id: int, event_ids: Iterable[str]) -> dict[str, Recorded]:
     """Events by id; unknown ids are left out."""
     found = _select("e.ledger_id = %s AND e.event_id = ANY(%s::uuid[])", [ledger_id, list(event_ids)])
@@ -54,8 +71,8 @@ def successors(ledger_id: int, event_ids: Sequence[str]) -> dict[str, str]:
 
 
 def position_at(ledger_id: int, known_at: datetime) -> int:
-    """The position of the last event recorded at or before a moment; 0 when there is none."""
-    with connection.cursor() as cursor:
+    """The position of the last event recorded at or before a moment, whoever may read it; 0 when there is none."""
+    with walls.whole_organisation(), connection.cursor() as cursor:
         cursor.execute(_POSITION_AT, {"ledger": ledger_id, "known_at": known_at})
         row = cursor.fetchone()
     return row[0] if row else 0
@@ -172,16 +189,17 @@ def _facts_where(condition: str, parameters: Sequence[Any]) -> list[tuple[Any, .
     """Around Django's cursor: binary results without UUID and datetime objects are three times as fast to read."""
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(
-            f"""
-            SELECT e.stream_id::text, e.event_id::text, e.version, e.type,
-                   (date_part('epoch', e.occurred_at) * 1000000)::bigint, e.source, e.external_id, e.body::text
-              FROM relationships_event e {condition}
-             ORDER BY e.stream_id, e.version
-            """,
-            parameters,
-            binary=True,
-        )
+        with walls.told(connection):
+            cursor.execute(
+                f"""
+                SELECT e.stream_id::text, e.event_id::text, e.version, e.type,
+                       (date_part('epoch', e.occurred_at) * 1000000)::bigint, e.source, e.external_id, e.body::text
+                  FROM relationships_event e {condition}
+                 ORDER BY e.stream_id, e.version
+                """,
+                parameters,
+                binary=True,
+            )
         return cursor.fetchall()
 
 

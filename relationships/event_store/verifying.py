@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from django.db import connection
 from psycopg import Cursor
 
+from accounts import walls
 from relationships.domain.chain import GENESIS, StatedEvent
 from relationships.domain.instants import to_us
 from relationships.domain.verification import Row, Verdict, walk, walk_stream
@@ -149,7 +150,9 @@ def _linked_rows(ledger_id: int, stream_id: str) -> Iterator[tuple[Row, bytes]]:
 def _select(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        return cursor.execute(query, parameters, binary=True).fetchall()
+        with walls.told(connection):
+            cursor.execute(query, parameters, binary=True)
+        return cursor.fetchall()
 
 
 def _row(stored: dict[str, Any]) -> Row:

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from config import state
-from config.database import LOG_TABLES
+from config.database import LOG_TABLES, WALLED_TABLES
 from relationships import projections, webhooks
 from relationships.models.log import Event, SealedPart
 from relationships.models.reports import Heartbeat
@@ -60,6 +60,7 @@ def _database_findings(now: datetime) -> Iterator[Finding]:
         yield triggers()
         yield rights()
         yield read_tables()
+        yield second_wall()
         yield heartbeat(now=now)
         yield told(now=now)
     except DatabaseError as problem:
@@ -162,6 +163,20 @@ def read_tables() -> Finding:
         text = f"{len(outdated)} were worked out by another release: manage.py rebuild_projections"
         return Finding("read tables", False, text)
     return Finding("read tables", True, "worked out by this release")
+
+
+def second_wall() -> Finding:
+    """Whether the database itself holds rows back from whoever may not see them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relrowsecurity"
+            " AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)"
+        )
+        walled = {table for (table,) in cursor.fetchall()}
+    if open_tables := [table for table in WALLED_TABLES if table not in walled]:
+        text = f"no row-level security on {', '.join(open_tables)}: migrate a sound database"
+        return Finding("second wall", False, text)
+    return Finding("second wall", True, f"row-level security on {len(WALLED_TABLES)} tables of clients and events")
 
 
 def heartbeat(*, now: datetime) -> Finding:

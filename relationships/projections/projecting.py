@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
+from accounts import walls
 from relationships import event_store
 from relationships.domain.facts import Fact
 from relationships.domain.history import NeedsHistory
@@ -37,6 +38,7 @@ def project(ledger_id: int, client_id: str, *, now: datetime) -> None:
     project_many(ledger_id, [client_id], now=now)
 
 
+@walls.of_whole_organisation
 def project_many(
     ledger_id: int,
     client_ids: Sequence[str],

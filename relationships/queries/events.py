@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from django.db.models.fields.json import KeyTextTransform
 
+from accounts import walls
 from accounts.roles import Principal
 from relationships import event_store, sealing
 from relationships.event_store import Appended, Recorded
@@ -92,13 +93,19 @@ def feed(principal: Principal, *, after: str | None = None, limit: int | None = 
     scope, wanted = scope_of(principal), checked_limit(limit)
     end = event_store.head(scope.ledger_id)
     position = 0 if after is None else _position_of(after, scope.ledger_id, end)
-    events = event_store.read_log(scope.ledger_id, after=position, limit=wanted + 1)
-    shown = events[:wanted]
-    visible = _visible_streams(scope, shown)
-    seen = {row.event_id: row for row in rows_of(scope, [e for e in shown if e.stream_id in visible])}
-    rows = tuple(seen.get(e.event_id) or _redacted(e) for e in shown)
-    last = shown[-1].position if shown else position
-    return Feed(rows=rows, next_cursor=_cursor(scope.ledger_id, end.epoch, last), has_more=len(events) > wanted)
+    with walls.seeing(principal):
+        rows, more = _stretch(scope, position, wanted)
+    last = rows[-1].position if rows else position
+    return Feed(rows=rows, next_cursor=_cursor(scope.ledger_id, end.epoch, last), has_more=more)
+
+
+def _stretch(scope: Scope, position: int, wanted: int) -> tuple[tuple[EventRow | RedactedRow, ...], bool]:
+    """The rows after a position, and whether there are more."""
+    if scope.principal.sight == "all":
+        events = event_store.read_log(scope.ledger_id, after=position, limit=wanted + 1)
+        return tuple(rows_of(scope, events[:wanted])), len(events) > wanted
+    bones = event_store.skeleton(scope.ledger_id, after=position, limit=wanted + 1)
+    return tuple(_fleshed(scope, bones[:wanted])), len(bones) > wanted
 
 
 def head(principal: Principal) -> Head:
@@ -168,8 +175,15 @@ def _visible_streams(scope: Scope, events: Iterable[Recorded]) -> set[str]:
     return {str(client) for client in scope.clients().filter(pk__in=streams).values_list("pk", flat=True)}
 
 
-def _redacted(event: Recorded) -> RedactedRow:
-    return RedactedRow(ledger=event.ledger_id, position=event.position, chain_hash=event.chain_hash.hex())
+def _fleshed(scope: Scope, bones: list[tuple[int, bytes]]) -> Iterator[EventRow | RedactedRow]:
+    """The events at these positions without holes, redacted where the principal may not read them."""
+    if not bones:
+        return
+    found = event_store.read_span(scope.ledger_id, after=bones[0][0] - 1, until=bones[-1][0])
+    visible = _visible_streams(scope, found)
+    seen = {row.position: row for row in rows_of(scope, [event for event in found if event.stream_id in visible])}
+    for position, chain_hash in bones:
+        yield seen.get(position) or RedactedRow(ledger=scope.ledger_id, position=position, chain_hash=chain_hash.hex())
 
 
 def _cursor(ledger_id: int, epoch: int, position: int) -> str:

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import Client as Browser
 from django.utils import timezone
 
 from accounts.models import Organisation, Team, User
 from accounts.roles import Role, principal_of_user
 from relationships import commands
 from relationships.queries.rows import ClientRow
+from tests.walls import Browser
 
 PASSWORD = "a long enough word"
 ANN = {"platform": "email", "handle": "ann@brightwater.example", "name": "Ann Lee"}

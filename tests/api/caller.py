@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.test import Client as Browser
-
 from tests.api.document import judge
+from tests.walls import Browser
 
 V1 = "/api/v1"
 

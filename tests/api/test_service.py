@@ -10,7 +10,6 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.db import OperationalError
-from django.test import Client as Browser
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,6 +19,7 @@ from relationships.models.reports import Heartbeat
 from relationships.queries import ClientRow
 from tests.api.caller import Caller
 from tests.commands.cast import Cast
+from tests.walls import Browser
 
 
 def test_a_living_process_says_so_without_its_database() -> None:

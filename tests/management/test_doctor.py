@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 def test_each_part_gets_a_line() -> None:
     subjects = [finding.subject for finding in findings.all_findings(now=NOW)]
     assert subjects == [
-        "versions", "database", "migrations", "durability", "triggers", "rights", "read tables", "worker",
-        "webhooks", "mail", "disk",
+        "versions", "database", "migrations", "durability", "triggers", "rights", "read tables", "second wall",
+        "worker", "webhooks", "mail", "disk",
     ]  # fmt: skip
 
 
@@ -44,6 +44,17 @@ def test_a_trigger_that_is_switched_off_is_found() -> None:
     found = findings.triggers()
     assert not found.ok
     assert "UPDATE of relationships_event, DELETE of relationships_event" in found.text
+
+
+@pytest.mark.database
+def test_a_wall_that_is_down_is_found() -> None:
+    assert findings.second_wall().ok
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE relationships_contact DISABLE ROW LEVEL SECURITY")
+        cursor.execute("DROP POLICY event_seen ON relationships_event")
+    found = findings.second_wall()
+    assert not found.ok
+    assert "no row-level security on relationships_contact, relationships_event:" in found.text
 
 
 @pytest.mark.database

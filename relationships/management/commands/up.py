@@ -121,7 +121,7 @@ class Command(BaseCommand):
                 embedded.ensure(settings.EMBEDDED_DIRECTORY)
         self.insist(findings.database, findings.durability)
         self.migrate()
-        self.insist(findings.triggers)
+        self.insist(findings.triggers, findings.second_wall)
         self.warn(findings.rights())
         self.collect_static()
         organisation = self.create_organisation()
