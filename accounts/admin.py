@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import ForeignKey, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -18,13 +18,21 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 
+from accounts import security
 from accounts.forms import NewKeyForm, NewUserForm, UserForm
-from accounts.models import ApiKey, Team, User
+from accounts.models import ApiKey, SecurityEntry, Team, User
 from accounts.roles import Role
-from accounts.screens import lets_people_in, user_of
+from accounts.screens import ReadOnly, lets_people_in, principal_of, sees_everything, user_of
 
 # Rights follow from the role (`accounts.roles`); Django's groups would promise what they do not do.
 admin.site.unregister(Group)
+
+# What decides what somebody may see and do.
+RIGHTS = ("role", "team_id", "is_active", "is_staff", "is_superuser")
+
+
+def _told(value: Any) -> str | int | None:
+    return str(value) if isinstance(value, Role) else value
 
 
 class OfOurs(ModelAdmin):
@@ -102,6 +110,22 @@ class UserAdmin(DjangoUserAdmin, OfOurs):  # type: ignore[misc]
     def shown_state(self, user: User) -> str:
         return "may sign in" if user.is_active else "switched off"
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        before = User.objects.filter(pk=obj.pk).values(*RIGHTS).first() if change else None
+        super().save_model(request, obj, form, change)
+        after = {name: getattr(obj, name) for name in RIGHTS}
+        changed = {name: _told(value) for name, value in after.items() if before is None or before[name] != value}
+        if changed:
+            kind = "rights_changed" if change else "person_added"
+            security.note(kind, now=timezone.now(), principal=principal_of(request), about=f"user:{obj.pk}", **changed)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        response: HttpResponse = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            about = f"user:{id}"
+            security.note("password_changed", now=timezone.now(), principal=principal_of(request), about=about)
+        return response
+
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # Whoever could set an operator's password would be one.
         protected = obj is not None and obj.is_superuser and not user_of(request).is_superuser
@@ -171,7 +195,16 @@ class ApiKeyAdmin(OfOurs):
         form = NewKeyForm(user_of(request).organisation, request.POST or None)
         issued = form.issue(now=timezone.now()) if form.is_valid() else None
         if issued is not None:
-            self.log_addition(request, issued[0], [{"added": {}}])
+            key = issued[0]
+            self.log_addition(request, key, [{"added": {}}])
+            security.note(
+                "key_issued",
+                now=key.created_at,
+                principal=principal_of(request),
+                about=f"key:{key.prefix}",
+                scopes=" ".join(key.scopes),
+                team=key.team_id,
+            )
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -206,7 +239,9 @@ class ApiKeyAdmin(OfOurs):
         key = self._key(request, str(key_id))
         if request.method != "POST":
             return HttpResponse(status=405, headers={"Allow": "POST"})
-        key.revoke(now=timezone.now())
+        now = timezone.now()
+        key.revoke(now=now)
+        security.note("key_revoked", now=now, principal=principal_of(request), about=f"key:{key.prefix}")
         self.log_change(request, key, "Revoked.")
         messages.success(request, f"{key.name} is revoked: its next request is refused.")
         return HttpResponseRedirect(reverse("admin:accounts_apikey_changelist"))
@@ -216,3 +251,49 @@ class ApiKeyAdmin(OfOurs):
         if key is None or not self.has_view_permission(request):
             raise Http404
         return key
+
+
+class Kind(admin.SimpleListFilter):
+    """By what was done."""
+
+    title = _("what")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(security.KINDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+@admin.register(SecurityEntry)
+class SecurityEntryAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    """Who came in, was refused, changed rights or took something out, for administrators and auditors.
+
+    What belongs to no organisation, such as a sign-in that failed, is for those who operate the installation."""
+
+    open_to = staticmethod(sees_everything)
+    list_display = ("at", "shown_kind", "actor", "about", "address", "shown_details", "times")
+    list_filter = (Kind, "at")
+    search_fields = ("actor", "about", "address", "request_id")
+    search_help_text = _("Find by actor (user:7, key:ab12…), object, address or request id")
+    ordering = ("-at", "-id")
+    list_per_page = 50
+    show_full_result_count = False
+    fields = ("at", "shown_kind", "actor", "about", "address", "shown_details", "times", "request_id")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SecurityEntry]:
+        ours = Q(organisation_id=user_of(request).organisation_id)
+        if user_of(request).is_superuser:
+            ours |= Q(organisation_id=None)
+        everybodys: QuerySet[SecurityEntry] = super().get_queryset(request)
+        return everybodys.filter(ours)
+
+    @admin.display(description=_("what"), ordering="kind")
+    def shown_kind(self, entry: SecurityEntry) -> str:
+        return security.KINDS.get(entry.kind, entry.kind)
+
+    @admin.display(description=_("details"))
+    def shown_details(self, entry: SecurityEntry) -> str:
+        return ", ".join(f"{name} {value}" for name, value in entry.details.items())

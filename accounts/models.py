@@ -205,18 +205,24 @@ class ApiKey(models.Model):
         return key, secret
 
     @classmethod
-    def authenticate(cls, secret: str, *, now: datetime, find: Find | None = None) -> ApiKey | None:
-        """The key with this secret, if it is neither expired nor revoked. Notes its use, at most once a minute.
-
-        `find` looks it up, with its organisation, by prefix and digest of the secret, where the caller has to ask the
-        database something else as well; what it finds is judged here all the same."""
+    def of_secret(cls, secret: str, find: Find | None = None) -> tuple[ApiKey | None, bool]:
+        """The key whose prefix a secret bears, if there is one, and whether the secret is that key's."""
         mark, _, rest = secret.partition("_")
         prefix = rest.partition("_")[0]
         key = None
         if mark == cls.MARK and len(prefix) == 12 and prefix.isascii() and prefix.isalnum():
             key = (find or cls._find)(prefix, _digest(secret))
         expected = bytes(key.key_hash) if key else bytes(32)
-        if not hmac.compare_digest(_digest(secret), expected) or key is None or not key.is_usable(now=now):
+        return key, hmac.compare_digest(_digest(secret), expected) and key is not None
+
+    @classmethod
+    def authenticate(cls, secret: str, *, now: datetime, find: Find | None = None) -> ApiKey | None:
+        """The key with this secret, if it is neither expired nor revoked. Notes its use, at most once a minute.
+
+        `find` looks it up, with its organisation, by prefix and digest of the secret, where the caller has to ask the
+        database something else as well; what it finds is judged here all the same."""
+        key, fits = cls.of_secret(secret, find)
+        if key is None or not fits or not key.is_usable(now=now):
             return None
         if key.last_used_at is None or now - key.last_used_at >= cls.USE_NOTED_EVERY:
             cls.objects.filter(pk=key.pk).update(last_used_at=now)
@@ -235,6 +241,53 @@ class ApiKey(models.Model):
         if self.revoked_at is None:
             self.revoked_at = now
             self.save(update_fields=["revoked_at"])
+
+
+class SecurityEntry(models.Model):
+    """One line of the security log: who did what, when and from where. Triggers refuse every change.
+
+    Written by `accounts.security.note` alone. It holds ids and addresses of machines, neither secrets nor the names,
+    addresses or words of persons."""
+
+    at = models.DateTimeField()
+    # No choices: a new kind needs no migration. The kinds are those of accounts.security.KINDS.
+    kind = models.CharField(max_length=40)
+    # An id, not a foreign key: what is written stays, whatever becomes of the organisation.
+    organisation_id = models.BigIntegerField(null=True, help_text="Null where nobody could tell.")
+    actor = models.CharField(max_length=80, blank=True, help_text="A principal's label; empty where nobody could tell.")
+    address = models.CharField(max_length=45, blank=True, help_text="The caller's, or empty for a command.")
+    about = models.CharField(max_length=120, blank=True, help_text="What it was done to, such as key:ab12 or user:7.")
+    details = models.JSONField(default=dict)
+    times = models.IntegerField(
+        default=1, help_text="How often in that minute from that address, when there were many."
+    )
+    request_id = models.CharField(max_length=128, blank=True)
+
+    class Meta:
+        verbose_name = _("entry")
+        verbose_name_plural = _("security log")
+        indexes = [
+            models.Index(fields=["organisation_id", "-at"], name="security_latest"),
+            models.Index(fields=["at"], name="security_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind}"
+
+
+class RefusalWindow(models.Model):
+    """How many refusals of a kind one address met in the minute that began at `starts_at`: one row each, reused."""
+
+    address = models.CharField(max_length=45)
+    kind = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    refusals = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["address", "kind"], name="refusal_window_address")]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.kind} {self.refusals}"
 
 
 def _digest(secret: str) -> bytes:

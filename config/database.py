@@ -12,11 +12,12 @@ from django.conf import settings
 from django.db import connection, transaction
 
 # What is recorded may be read and added to, and so may versions of policies. Sealed parts may also go, which a
-# trigger allows only after the key has.
+# trigger allows only after the key has; entries of the security log too, once they were kept long enough.
 LOG_TABLES = {
     "relationships_event": "SELECT, INSERT",
     "relationships_sealedpart": "SELECT, INSERT, DELETE",
     "relationships_policyversion": "SELECT, INSERT",
+    "accounts_securityentry": "SELECT, INSERT, DELETE",
     "django_migrations": "SELECT",
 }
 OTHER_TABLES = "SELECT, INSERT, UPDATE, DELETE"

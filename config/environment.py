@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import os
 import re
 import secrets
@@ -75,6 +76,17 @@ def names(name: str, *, default: list[str]) -> list[str]:
     if bad := [host for host in hosts if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9a-f:.]+\]", host, re.IGNORECASE)]:
         raise _problem(name, bad[0], "give host names without scheme or port, with commas between them")
     return hosts
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks such as 10.0.0.0/8, with commas between them."""
+    found = []
+    for given in filter(None, map(str.strip, text(name).split(","))):
+        try:
+            found.append(ipaddress.ip_network(given))
+        except ValueError:
+            raise _problem(name, given, "give addresses or networks such as 10.0.0.0/8, with commas between") from None
+    return found
 
 
 def base_url(name: str, *, default: str) -> str:

@@ -25,6 +25,7 @@ class JsonFormatter(logging.Formatter):
         for name, shown in (("status_code", "status"), ("duration_ms", "ms")):
             if (value := getattr(record, name, None)) is not None:
                 line[shown] = value
+        line |= getattr(record, "security", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

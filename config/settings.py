@@ -17,6 +17,7 @@ environment.read_file(BASE_DIR / ".env")
 DEBUG = environment.flag("DEBUG", default=False)
 DATA_DIR = environment.directory("DATA_DIR", default=BASE_DIR / "var")
 BASE_URL = environment.base_url("BASE_URL", default="http://127.0.0.1:8000")
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
 RATE_LIMIT = environment.count("RATE_LIMIT", default=600)
 MAX_UPLOAD = environment.size("MAX_UPLOAD", default=2 * 2**30)
 # Receivers of webhooks that may be reached by plain http, on any port and at a private address.
@@ -100,6 +101,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SecurityLog",
     "accounts.middleware.SessionLimits",
     "accounts.middleware.Walls",
     "accounts.middleware.TimeZone",
@@ -148,7 +150,11 @@ MEDIA_ROOT = DATA_DIR / "files"
 # --- Who may come in ------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "accounts.guessing.Guessing",
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -167,6 +173,9 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_SENSITIVE_PARAMETERS = ["password"]
 AXES_VERBOSE = False
+# The name of the form's field, which is not that of our column: without it all logins count as one.
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_CLIENT_IP_CALLABLE = "accounts.security.address_of"
 
 # A session ends an hour after its last request (the cookie's age) and twelve hours after its first.
 SESSION_COOKIE_AGE = 60 * 60

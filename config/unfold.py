@@ -93,6 +93,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Teams", "groups", "accounts_team_changelist", "lets_people_in"),
                     _item("API keys", "key", "accounts_apikey_changelist", "lets_people_in"),
                     _item("Webhooks", "webhook", "relationships_webhookendpoint_changelist", "tells_others"),
+                    _item("Security log", "policy", "accounts_securityentry_changelist", "sees_everything"),
                 ],
             },
             {

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_q.models import Task
 from django_q.tasks import async_task
 
-from accounts import walls
+from accounts import security, walls
 from relationships import commands, evidence, ingest, projections, webhooks
 from relationships.commands import policies
 from relationships.models.integrations import IdempotencyKey
@@ -78,6 +78,7 @@ def prune(*, now: datetime) -> None:
         model._default_manager.filter(**{f"{field}__lt": now - kept}).delete()
     ingest.forget_expired(now=now)
     policies.forget(before=now - policies.PREVIEWS_KEPT)
+    security.forget(now=now)
     outbox.forget(before=now - OUTBOX_KEEPS)
     webhooks.forget(now=now)
 

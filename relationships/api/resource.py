@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import walls
+from accounts import security, walls
 from accounts.roles import Principal
 from relationships import event_store, queries
 from relationships.models.log import Ledger
@@ -88,6 +88,14 @@ class Resource(APIView):
                 headers={"Retry-After": str(self.quota.seconds)},
             )
         if not self.principal.may(promised.scope):
+            security.note_refusal(
+                "access_refused",
+                now=self.now,
+                actor=self.principal.label,
+                organisation_id=self.principal.organisation_id,
+                about=f"{request.method} {request.path}",
+                scope=promised.scope,
+            )
             raise Problem("missing_scope", f"This needs the scope {promised.scope}.", scope=promised.scope)
         walls.see(self.principal)
 

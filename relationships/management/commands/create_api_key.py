@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from accounts import security
 from accounts.models import ApiKey, Organisation, Team
 from accounts.roles import SCOPES
 
@@ -46,6 +47,15 @@ class Command(BaseCommand):
             )
         except ValidationError as problem:
             raise CommandError("; ".join(problem.messages)) from None
+        security.note(
+            "key_issued",
+            now=now,
+            actor="system:create_api_key",
+            organisation_id=organisation.pk,
+            about=f"key:{key.prefix}",
+            scopes=" ".join(key.scopes),
+            team=key.team_id,
+        )
         until = f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "without end"
         self.stderr.write(f"{key.name}: {', '.join(key.scopes)}, {until}. The secret is not shown again.")
         self.stdout.write(secret)
