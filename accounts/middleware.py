@@ -51,7 +51,7 @@ class SecurityLog:
         try:
             before = request.user.pk
             response = self.get_response(request)
-            if not request.path_info.startswith("/api/"):  # which notes for itself
+            if not request.path_info.startswith("/api"):  # which notes for itself
                 self._note(request, response, before)
             return response
         finally:

@@ -57,6 +57,11 @@ _RIGHTS: dict[str, tuple[Sight, frozenset[str]]] = {
 }
 
 
+def rights_of(role: str) -> tuple[Sight, frozenset[str]]:
+    """How far a role sees, and its scopes."""
+    return _RIGHTS[role]
+
+
 @dataclass(frozen=True)
 class Principal:
     """Whoever asks: a person, a key or the program itself. Passed to every query and command.
@@ -87,7 +92,7 @@ class Principal:
 
 def principal_of_user(user: User) -> Principal:
     """What this person may see and do; nothing while they are switched off."""
-    sight, scopes = _RIGHTS[user.role]
+    sight, scopes = rights_of(user.role)
     return Principal(
         organisation_id=user.organisation_id,
         label=f"user:{user.pk}",

@@ -1,6 +1,6 @@
 """Writes the parts of `docs/` that follow from the code: `python -m tests.documentation`.
 
-The catalogue of `docs/events.md` and the examples of `docs/sentences.md`. `tests/test_documentation.py` fails when a
+The catalogue of `docs/events.md`, the examples of `docs/sentences.md`, the table of `docs/access.md`. `tests/test_documentation.py` fails when a
 page is not what this would write.
 """
 
@@ -15,6 +15,7 @@ from relationships.domain.fields import Spec
 from relationships.domain.judgement import STAGES
 
 from .domain.examples import rows
+from .security import matrix
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARK = "<!-- What follows is written by `python -m tests.documentation`. -->"
@@ -100,7 +101,16 @@ def examples() -> str:
 
 
 # What each page ends with, after the mark.
-PAGES: Mapping[Path, Callable[[], str]] = {DOCS / "events.md": catalogue, DOCS / "sentences.md": examples}
+def access() -> str:
+    """Every operation with what each kind of caller gets."""
+    return f"{MARK}\n\n{matrix.table()}"
+
+
+PAGES: Mapping[Path, Callable[[], str]] = {
+    DOCS / "events.md": catalogue,
+    DOCS / "sentences.md": examples,
+    DOCS / "access.md": access,
+}
 
 
 def written(page: Path) -> str:

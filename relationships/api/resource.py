@@ -70,6 +70,12 @@ class Resource(APIView):
         if errors:
             raise invalid(errors)
 
+    def perform_authentication(self, request: Request) -> None:
+        """Nobody is asked who they are where everybody may ask: a key that has expired is no hindrance there."""
+        promised = operation_of(self, request.method or "")
+        if promised is None or promised.scope is not None:
+            super().perform_authentication(request)
+
     def check_permissions(self, request: Request) -> None:
         """Who asks, how often, and whether they may."""
         promised = operation_of(self, request.method or "")
