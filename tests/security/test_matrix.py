@@ -78,27 +78,28 @@ class House:
         self.callers[name] = http.Caller(secret)
         return key
 
-    def outcome(self, cell: matrix.Cell, who: str) -> str:
-        """What somebody gets, in the words of the matrix; what they did is undone."""
+    def call(self, cell: matrix.Cell, who: str, samples: Mapping[str, str]) -> http.Answer:
+        """What somebody is answered who asks about these rows; what they did is undone."""
+        how = {"type": cell.media_type} if cell.media_type else {}
         with transaction.atomic():
-            answer = self.callers[who].send(
-                cell.method.upper(), cell.filled(self.samples), self._body(cell), **self._how(cell)
-            )
+            answer = self.callers[who].send(cell.method.upper(), cell.filled(samples), self._body(cell, samples), **how)
             transaction.set_rollback(True)
+        return answer
+
+    def outcome(self, cell: matrix.Cell, who: str) -> str:
+        """What somebody gets, in the words of the matrix."""
+        answer = self.call(cell, who, self.samples)
         if answer.status in (401, 403, 404):
             return str(answer.status)
         return matrix.YES if answer.status < 500 and answer.status != 405 else f"{answer.status}: {answer.raw[:200]!r}"
 
-    def _body(self, cell: matrix.Cell) -> Any:
+    @staticmethod
+    def _body(cell: matrix.Cell, samples: Mapping[str, str]) -> Any:
         if not isinstance(cell.body, Mapping):
             return b"" if cell.body is None else cell.body
-        named = {name: self.samples["client"] for name in matrix.NAMING if name in cell.body}
+        named = {name: samples["client"] for name in matrix.NAMING if name in cell.body}
         # Whoever sees their own clients alone may give them to nobody else.
         return {name: value for name, value in {**cell.body, **named}.items() if name != "owner"}
-
-    @staticmethod
-    def _how(cell: matrix.Cell) -> dict[str, str]:
-        return {"type": cell.media_type} if cell.media_type else {}
 
 
 @pytest.mark.django_db
