@@ -117,7 +117,9 @@ class UserAdmin(DjangoUserAdmin, OfOurs):  # type: ignore[misc]
         changed = {name: _told(value) for name, value in after.items() if before is None or before[name] != value}
         if changed:
             kind = "rights_changed" if change else "person_added"
-            security.note(kind, now=timezone.now(), principal=principal_of(request), about=f"user:{obj.pk}", **changed)
+            security.note(
+                kind, now=timezone.now(), principal=principal_of(request), about=f"user:{obj.pk}", details=changed
+            )
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         response: HttpResponse = super().user_change_password(request, id, form_url)
@@ -202,8 +204,7 @@ class ApiKeyAdmin(OfOurs):
                 now=key.created_at,
                 principal=principal_of(request),
                 about=f"key:{key.prefix}",
-                scopes=" ".join(key.scopes),
-                team=key.team_id,
+                details={"scopes": " ".join(key.scopes), "team": key.team_id},
             )
         context = {
             **self.admin_site.each_context(request),
@@ -267,7 +268,7 @@ class Kind(admin.SimpleListFilter):
 
 
 @admin.register(SecurityEntry)
-class SecurityEntryAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class SecurityEntryAdmin(ReadOnly, ModelAdmin):
     """Who came in, was refused, changed rights or took something out, for administrators and auditors.
 
     What belongs to no organisation, such as a sign-in that failed, is for those who operate the installation."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import UserChangeForm as UnfoldUserChangeForm
 from unfold.forms import UserCreationForm as UnfoldUserCreationForm
@@ -17,7 +18,7 @@ from unfold.widgets import (
 )
 
 from accounts.models import ApiKey, Organisation, Team, User
-from accounts.roles import SCOPES
+from accounts.roles import MEANINGS
 
 
 class NewUserForm(UnfoldUserCreationForm):
@@ -51,10 +52,12 @@ class NewKeyForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         label=_("May"),
-        choices=[(scope, "everything (*)" if scope == "*" else scope) for scope in SCOPES],
+        choices=[(scope, format_lazy("{} – {}", scope, meaning)) for scope, meaning in MEANINGS.items()],
         initial=_READING,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Names, addresses and texts of persons are shown with text:read only."),
+        help_text=_(
+            "Give no more than the program needs. Without text:read it gets no names, addresses or words of persons."
+        ),
     )
     team = forms.ModelChoiceField(
         Team.objects.none(),

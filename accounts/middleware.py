@@ -85,7 +85,7 @@ class SecurityLog:
             now=now,
             organisation_id=tried.organisation_id if tried else None,
             about=f"user:{tried.pk}" if tried else "",
-            status=response.status_code,
+            details={} if response.status_code == 200 else {"locked": "yes"},
         )
 
 

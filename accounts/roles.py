@@ -24,19 +24,21 @@ if TYPE_CHECKING:
 
 Sight = Literal["all", "team", "own"]
 
-SCOPES = (
-    "events:read",
-    "events:write",
-    "clients:read",
-    "clients:write",
-    "reports:read",
-    "reports:write",
-    "policies:write",
-    "webhooks:write",
-    "imports:write",
-    "text:read",
-    "*",
-)
+# Each with what whoever has it may do, as the screen for keys says it.
+MEANINGS = {
+    "events:read": _("read events and the feed"),
+    "events:write": _("record events, correct and retract them"),
+    "clients:read": _("read clients, contacts, where they stand, meetings and questions"),
+    "clients:write": _("register and change clients and contacts"),
+    "reports:read": _("read reports"),
+    "reports:write": _("make and schedule reports"),
+    "policies:write": _("draft, preview and adopt policies"),
+    "webhooks:write": _("have events sent to addresses outside"),
+    "imports:write": _("import files"),
+    "text:read": _("read names, addresses and words of persons"),
+    "*": _("everything, also what is added later"),
+}
+SCOPES = tuple(MEANINGS)
 
 
 class Role(models.TextChoices):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from accounts.models import RefusalWindow, SecurityEntry
 from accounts.roles import Principal
 
 logger = logging.getLogger("security")
+
+Details = Mapping[str, str | int | None]
 
 # What may be noted, in the words of the screen.
 KINDS = {
@@ -68,8 +71,8 @@ def note(
     actor: str = "",
     organisation_id: int | None = None,
     about: str = "",
+    details: Details | None = None,
     times: int = 1,
-    **details: str | int | None,
 ) -> None:
     """Writes an entry: what was done, by whom (`principal`, or the label of an `actor`), to what (`about`).
 
@@ -85,12 +88,12 @@ def note(
         actor=actor,
         address=place.address,
         about=about[:120],
-        details=details,
+        details=dict(details or {}),
         times=times,
         request_id=place.request_id,
     )
     told = {"kind": kind, "actor": actor, "organisation": organisation_id, "address": place.address, "about": about}
-    logger.info(KINDS[kind], extra={"security": {**told, "times": times, **details}})
+    logger.info(KINDS[kind], extra={"security": {**told, "times": times, **(details or {})}})
 
 
 def note_refusal(
@@ -100,14 +103,14 @@ def note_refusal(
     actor: str = "",
     organisation_id: int | None = None,
     about: str = "",
-    **details: str | int | None,
+    details: Details | None = None,
 ) -> int:
     """Counts a refusal of the current address and notes it if it is the 1st, 10th, 100th … of its minute.
 
     Answers how many there were in this minute, this one included."""
     times = _count(kind, now)
     if str(times).strip("0") == "1":
-        note(kind, now=now, actor=actor, organisation_id=organisation_id, about=about, times=times, **details)
+        note(kind, now=now, actor=actor, organisation_id=organisation_id, about=about, details=details, times=times)
     return times
 
 

@@ -52,12 +52,12 @@ def _refused(secret: str, now: datetime) -> Exception:
     """Why a key does not do: the same words whatever the reason, which the security log alone keeps."""
     known, fits = ApiKey.of_secret(secret)
     if known is None:
-        times = security.note_refusal("key_refused", now=now, reason="unknown")
+        times = security.note_refusal("key_refused", now=now, details={"reason": "unknown"})
     else:
         reason = "wrong secret" if not fits else "revoked" if known.revoked_at else "expired"
         label = f"key:{known.prefix}"
         times = security.note_refusal(
-            "key_refused", now=now, organisation_id=known.organisation_id, about=label, reason=reason
+            "key_refused", now=now, organisation_id=known.organisation_id, about=label, details={"reason": reason}
         )
     if times > security.GUESSES:
         left = 60 - now.second

@@ -100,7 +100,7 @@ class Resource(APIView):
                 actor=self.principal.label,
                 organisation_id=self.principal.organisation_id,
                 about=f"{request.method} {request.path}",
-                scope=promised.scope,
+                details={"scope": promised.scope},
             )
             raise Problem("missing_scope", f"This needs the scope {promised.scope}.", scope=promised.scope)
         walls.see(self.principal)

@@ -21,6 +21,7 @@ DOCUMENT = ROOT / "docs" / "openapi.yaml"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 Kind = Literal["client", "organisation", "anybody"]
+Sees = Literal["client", "organisation", "nothing"]
 
 # What a path's parameter names, by the segment before it: the sample to put there, and whose row it is. A client's is
 # seen by whoever sees the client, an organisation's by all in it who have the scope, anybody's by everybody.
@@ -65,7 +66,7 @@ class Caller:
     name: str
     usable: bool
     scopes: frozenset[str]
-    sees: Literal["client", "organisation", "nothing"]
+    sees: Sees
 
 
 def operations() -> Iterator[Cell]:
@@ -110,14 +111,15 @@ def callers() -> Iterator[Caller]:
     yield Caller("key of the team", True, everything, "client")
     yield Caller("key of another team", True, everything, "organisation")
     yield Caller("key of another organisation", True, everything, "nothing")
-    for name, role, sees in (
+    people: tuple[tuple[str, Role, Sees], ...] = (
         ("auditor", Role.AUDITOR, "client"),
         ("account manager of another team", Role.ACCOUNT_MANAGER, "organisation"),
         ("account manager", Role.ACCOUNT_MANAGER, "client"),
         ("team lead of another team", Role.TEAM_LEAD, "organisation"),
         ("team lead", Role.TEAM_LEAD, "client"),
         ("administrator", Role.ADMINISTRATOR, "client"),
-    ):
+    )
+    for name, role, sees in people:
         yield Caller(name, True, rights_of(role)[1], sees)
 
 

@@ -53,8 +53,7 @@ class Command(BaseCommand):
             actor="system:create_api_key",
             organisation_id=organisation.pk,
             about=f"key:{key.prefix}",
-            scopes=" ".join(key.scopes),
-            team=key.team_id,
+            details={"scopes": " ".join(key.scopes), "team": key.team_id},
         )
         until = f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "without end"
         self.stderr.write(f"{key.name}: {', '.join(key.scopes)}, {until}. The secret is not shown again.")
