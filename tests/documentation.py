@@ -1,7 +1,7 @@
 """Writes the parts of `docs/` that follow from the code: `python -m tests.documentation`.
 
-The catalogue of `docs/events.md`, the examples of `docs/sentences.md`, the table of `docs/access.md`. `tests/test_documentation.py` fails when a
-page is not what this would write.
+The catalogue of `docs/events.md`, the examples of `docs/sentences.md`, the table of `docs/access.md`.
+`tests/test_documentation.py` fails when a page is not what this would write.
 """
 
 from __future__ import annotations

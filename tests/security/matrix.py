@@ -26,10 +26,12 @@ Sees = Literal["client", "organisation", "nothing"]
 # What a path's parameter names, by the segment before it: the sample to put there, and whose row it is. A client's is
 # seen by whoever sees the client, an organisation's by all in it who have the scope, anybody's by everybody.
 ROWS: Mapping[str, tuple[str, Kind]] = {
+    "actions": ("action", "client"),
     "clients": ("client", "client"),
     "contacts": ("contact", "client"),
     "events": ("event", "client"),
     "event-types": ("event_type", "anybody"),
+    "people": ("colleague", "organisation"),
 }
 # Fields of a body that name a client: to be replaced by the sample, and then the call is about that client.
 NAMING = ("client", "client_id")

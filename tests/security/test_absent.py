@@ -23,7 +23,12 @@ __all__ = ["admin_house", "signed_in"]  # fixtures
 pytestmark = pytest.mark.django_db
 
 STRANGERS = ("key of another team", "key of another organisation", "account manager of another team")
-ABSENT = {"client": str(uuid4()), "contact": str(uuid4()), "event": str(uuid4()), "event_type": "meeting_held"}
+ABSENT = {
+    "client": str(uuid4()),
+    "contact": str(uuid4()),
+    "event": str(uuid4()),
+    "action": f"{uuid4()}.0123456789abcdef",
+}
 
 
 @pytest.fixture

@@ -33,15 +33,21 @@ class House:
         self.callers: dict[str, http.Caller] = {"nobody": http.Caller()}
         self._people(north, south)
         client = self.cast.client("Brightwater Foods", owner="account.manager@acme.example", now=now)
-        held = self.cast.record(client, "meeting_held", now, now=now, mode="in_person", contacts=[ANN])
+        held = self.cast.record(
+            client, "meeting_held", now - timedelta(days=30), now=now, mode="in_person", contacts=[ANN]
+        )
+        asked = now - timedelta(days=4)
+        self.cast.record(client, "question_asked", asked, now=now, channel="email", contacts=[ANN])
         [contact] = queries.contacts(self.cast.system, client=client.id).rows
         self.samples = {
             "client": client.id,
             "contact": contact.id,
             "event": held.event.event_id,
             "event_type": "meeting_held",
+            "colleague": str(client.owner),
         }
         self._keys(north, south)
+        self.samples["action"] = self.callers["key of the team"].get("/actions").body["data"][0]["id"]
 
     def _people(self, north: Team, south: Team) -> None:
         for name, role, team in (
