@@ -26,6 +26,6 @@ REVERSE = "".join(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("relationships", "0004_gaps")]
+    dependencies = [("relationships", "0005_persons")]
 
     operations = [migrations.RunSQL(SQL.read_text(encoding="utf-8"), REVERSE)]
