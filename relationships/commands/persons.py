@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts import security
 from accounts.roles import Principal
 from relationships import event_store, projections, sealing
 from relationships.domain.draft import Draft
@@ -95,6 +96,13 @@ def erase_person(
             recorded_by=principal.label,
             now=now,
             request_id=request_id,
+        )
+        security.note(
+            "person_erased",
+            now=now,
+            principal=principal,
+            about=f"contact:{contact.pk}",
+            details={"event": appended.event.event_id},
         )
     projections.project(scope.ledger_id, client_id, now=now)
     logger.warning("person %s erased by %s: %s", contact.pk, principal.label, destroyed)
