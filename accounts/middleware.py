@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 
 from accounts import security, walls
@@ -103,10 +103,12 @@ class Walls:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with walls.seeing_nothing():
-            if not request.user.is_authenticated:
-                return self.get_response(request)
-            with walls.seeing(principal_of_user(request.user)):
-                return self.get_response(request)
+            if request.user.is_authenticated:
+                walls.see(principal_of_user(request.user))
+            response = self.get_response(request)
+            if isinstance(response, StreamingHttpResponse):
+                response.streaming_content = walls.kept(response)
+            return response
 
 
 class TimeZone:

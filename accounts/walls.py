@@ -13,7 +13,7 @@ The first wall stays where it was: `Client.objects.visible_to(principal)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -111,6 +111,22 @@ def of_everything(function: Callable[Taken, Given]) -> Callable[Taken, Given]:
             return function(*args, **kwargs)
 
     return widened
+
+
+def kept(parts: Iterable[Given]) -> Iterator[Given]:
+    """The parts of an answer that streams when its request is over, each made with the sight of the request."""
+    sight, waiting = current(), iter(parts)
+
+    def made() -> Iterator[Given]:
+        while True:
+            with _seeing(sight):
+                try:
+                    part = next(waiting)
+                except StopIteration:
+                    return
+            yield part
+
+    return made()
 
 
 def see(principal: Principal) -> None:

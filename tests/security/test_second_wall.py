@@ -228,3 +228,13 @@ def test_a_setting_that_means_nothing_shows_nothing(house: House, sight: str) ->
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('app.sight', %s, true)", [sight])
     assert shown(Client, "id") == set()
+
+
+@pytest.mark.usefixtures("as_runtime")
+def test_what_streams_is_made_with_the_sight_of_its_request(house: House) -> None:
+    with walls.seeing(house.people["max"]):
+        parts = walls.kept(Client.objects.count() for _ in range(2))
+    assert Client.objects.count() == 0
+    assert next(parts) == 1
+    assert Client.objects.count() == 0
+    assert list(parts) == [1]

@@ -7,6 +7,7 @@ from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import security
 from relationships import commands, queries
 from relationships.domain.fields import FieldError, unknown_field
 from relationships.exports import person_json
@@ -188,6 +189,7 @@ class ContactExport(Resource):
     def get(self, request: Request, id: str) -> StreamingHttpResponse:
         record = queries.person(self.principal, id, now=self.now)
         name = f'attachment; filename="person-{record.contact.pk}.json"'
+        security.note("exported", now=self.now, principal=self.principal, about=f"contact:{record.contact.pk}")
         return StreamingHttpResponse(person_json(record), content_type=JSON, headers={"Content-Disposition": name})
 
 
