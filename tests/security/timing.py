@@ -15,6 +15,7 @@ import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 os.environ.setdefault("RATE_LIMIT", "0")
+os.environ["ALLOWED_HOSTS"] = "testserver"
 django.setup()
 
 from tests.benchmarks.scratch import scratch_database  # noqa: E402
