@@ -62,11 +62,13 @@ def deliver(*, delivery_id: str, **_: Any) -> None:
     delivery.deliver(UUID(delivery_id), now=timezone.now())
 
 
+@walls.of_everything
 def carry_out_policy(*, run_id: str, attempt: int, **_: Any) -> None:
     """Previews or adopts a version of a policy."""
     policies.carry_out(UUID(run_id), attempt, now=timezone.now())
 
 
+@walls.of_everything
 def back_test_policy(*, run_id: str, attempt: int, **_: Any) -> None:
     """Back-tests a version of a policy."""
     evidence.carry_out(UUID(run_id), attempt, now=timezone.now())

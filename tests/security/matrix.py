@@ -32,12 +32,28 @@ ROWS: Mapping[str, tuple[str, Kind]] = {
     "events": ("event", "client"),
     "event-types": ("event_type", "anybody"),
     "people": ("colleague", "organisation"),
+    "policies": ("policy", "organisation"),
+    "adoptions": ("adoption", "organisation"),
+    "previews": ("preview", "organisation"),
+    # Of a team: seen by whoever sees the team's clients and may have others told.
+    "webhooks": ("webhook", "client"),
+    "deliveries": ("delivery", "client"),
 }
 # Fields of a body that name a client: to be replaced by the sample, and then the call is about that client.
 NAMING = ("client", "client_id")
 
 # What people may do only as administrators, whatever the scopes of their role; keys by their scope.
 FOR_ADMINISTRATORS = ("/api/v1/contacts/{id}/erase",)
+
+# What is about all clients at once: for those who see all of them.
+OF_ALL_CLIENTS = {
+    ("post", "/api/v1/policies"),
+    ("post", "/api/v1/policies/{version}/adopt"),
+    ("get", "/api/v1/policies/{version}/adoptions/{id}"),
+    ("post", "/api/v1/policies/{version}/evidence"),
+    ("post", "/api/v1/policies/{version}/preview"),
+    ("get", "/api/v1/policies/{version}/previews/{id}"),
+}
 
 YES, NOT_SIGNED_IN, NO_SCOPE, NOT_FOUND = "yes", "401", "403", "404"
 
@@ -73,6 +89,7 @@ class Caller:
     scopes: frozenset[str]
     sees: Sees
     is_person: bool = False
+    sees_all: bool = True
 
 
 def operations() -> Iterator[Cell]:
@@ -114,8 +131,8 @@ def callers() -> Iterator[Caller]:
     yield Caller("revoked key", False, everything, "client")
     for scope in SCOPES:
         yield Caller(f"key: {scope}", True, frozenset({scope}), "client")
-    yield Caller("key of the team", True, everything, "client")
-    yield Caller("key of another team", True, everything, "organisation")
+    yield Caller("key of the team", True, everything, "client", sees_all=False)
+    yield Caller("key of another team", True, everything, "organisation", sees_all=False)
     yield Caller("key of another organisation", True, everything, "nothing")
     people: tuple[tuple[str, Role, Sees], ...] = (
         ("auditor", Role.AUDITOR, "client"),
@@ -126,7 +143,8 @@ def callers() -> Iterator[Caller]:
         ("administrator", Role.ADMINISTRATOR, "client"),
     )
     for name, role, sees in people:
-        yield Caller(name, True, rights_of(role)[1], sees, is_person=True)
+        sight, scopes = rights_of(role)
+        yield Caller(name, True, scopes, sees, is_person=True, sees_all=sight == "all")
 
 
 def expected(cell: Cell, caller: Caller) -> str:
@@ -139,6 +157,8 @@ def expected(cell: Cell, caller: Caller) -> str:
         return NO_SCOPE
     if cell.path in FOR_ADMINISTRATORS and caller.is_person and "*" not in caller.scopes:
         return NO_SCOPE
+    if (cell.method, cell.path) in OF_ALL_CLIENTS and not caller.sees_all:
+        return NO_SCOPE if cell.method == "post" else NOT_FOUND
     hidden = cell.about == "client" and caller.sees != "client"
     hidden |= cell.about == "organisation" and caller.sees == "nothing"
     return NOT_FOUND if hidden else YES

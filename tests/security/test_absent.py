@@ -28,6 +28,8 @@ ABSENT = {
     "contact": str(uuid4()),
     "event": str(uuid4()),
     "action": f"{uuid4()}.0123456789abcdef",
+    "webhook": str(uuid4()),
+    "delivery": str(uuid4()),
 }
 
 
@@ -41,8 +43,9 @@ def told(answer: Any, samples: dict[str, str]) -> tuple[int, str]:
     text = answer.raw.decode()
     for name in ("instance", "request_id", "cursor", "next", "previous", "next_cursor"):
         text = re.sub(rf'"{name}":\s*(?:"[^"]*"|null)', "", text)
-    for sample in samples.values():
-        text = text.replace(sample, "ID")
+    for name, sample in samples.items():
+        if name != "policy":  # a short number, which stands in many a text
+            text = text.replace(sample, "ID")
     return answer.status, text
 
 

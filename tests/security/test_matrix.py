@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import override_settings
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -15,7 +16,9 @@ from accounts import security
 from accounts.models import ApiKey, Team, User
 from accounts.roles import SCOPES, Role
 from relationships import queries
+from relationships.webhooks import egress
 from tests.api import caller as http
+from tests.api.addresses import Addresses
 from tests.commands.cast import Cast, assemble
 from tests.security import matrix
 from tests.walls import Browser
@@ -47,6 +50,7 @@ class House:
             "colleague": str(client.owner),
         }
         self._keys(north, south)
+        self.samples |= self._policy() | self._webhook()
         self.samples["action"] = self.callers["key of the team"].get("/actions").body["data"][0]["id"]
 
     def _people(self, north: Team, south: Team) -> None:
@@ -84,6 +88,23 @@ class House:
         self.callers[name] = http.Caller(secret)
         return key
 
+    def _policy(self) -> dict[str, str]:
+        """A version that was previewed, adopted and back-tested."""
+        api = self.callers["key: *"]
+        version = api.post("/policies", {"changes": {"grace": 20}}).body["version"]
+        preview = api.post(f"/policies/{version}/preview", {}).body["id"]
+        api.post(f"/policies/{version}/evidence", {})
+        adoption = api.post(f"/policies/{version}/adopt", {}).body["id"]
+        return {"policy": str(version), "preview": preview, "adoption": adoption}
+
+    def _webhook(self) -> dict[str, str]:
+        """An endpoint of the north team's, where nobody listens, and what was to be sent there."""
+        ids = {"clients": self.samples["client"]}
+        addresses = Addresses(self.callers["key of the team"], ids, "http://127.0.0.1:9/in")
+        with override_settings(WEBHOOK_ALLOW_HOSTS=["127.0.0.1"]):
+            parts = addresses.at("/api/v1/webhooks/{id}/deliveries/{delivery_id}").split("/")
+        return {"webhook": parts[4], "delivery": parts[6]}
+
     def call(self, cell: matrix.Cell, who: str, samples: Mapping[str, str]) -> http.Answer:
         """What somebody is answered who asks about these rows; what they did is undone."""
         how = {"type": cell.media_type} if cell.media_type else {}
@@ -111,6 +132,8 @@ class House:
 @pytest.mark.django_db
 def test_everybody_gets_what_the_matrix_says(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RATE_LIMIT = 0
+    settings.WEBHOOK_ALLOW_HOSTS = ["127.0.0.1"]
+    monkeypatch.setattr(egress, "check", lambda url: None)
     monkeypatch.setattr(security, "GUESSES", 10**6)
     house = House()
     wrong = [

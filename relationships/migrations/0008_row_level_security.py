@@ -26,6 +26,6 @@ REVERSE = "".join(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("relationships", "0005_persons")]
+    dependencies = [("relationships", "0007_webhooks")]
 
     operations = [migrations.RunSQL(SQL.read_text(encoding="utf-8"), REVERSE)]
