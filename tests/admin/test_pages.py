@@ -81,7 +81,7 @@ def test_the_menu_holds_what_its_reader_may_open(house: House, signed_in: SignIn
         "Imports",
         "Security log",
     ]
-    assert menu(house.admin)[-4:] == ["People", "Teams", "API keys", "Security log"]
+    assert menu(house.admin)[-5:] == ["People", "Teams", "API keys", "Webhooks", "Security log"]
 
 
 def test_a_client_that_is_not_yours_does_not_exist(house: House, signed_in: SignIn) -> None:
