@@ -13,7 +13,7 @@ from relationships.commands.drafting import PRECISIONS
 from relationships.domain import events as vocabulary
 from relationships.domain.judgement import HEALTHS, STAGES
 from relationships.domain.policy import TIERS
-from relationships.queries import agenda, bridging
+from relationships.queries import agenda, answering, bridging
 
 from .serializers.standing import BANDS
 
@@ -32,6 +32,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "MeetingOutcome": vocabulary.OUTCOMES,
     "MeetingStatus": tuple(agenda.STATUSES),
     "QuestionState": tuple(agenda.STATES),
+    "QuestionGroup": answering.GROUPS,
     "Side": vocabulary.SIDES,
     "Grade": vocabulary.GRADES,
     "PostableType": tuple(name for name, kind in vocabulary.EVENT_TYPES.items() if kind.postable),

@@ -25,6 +25,8 @@ _EVERY = (
     "missing_scope",
     "not_found",
     "not_acceptable",
+    "address_too_long",
+    "headers_too_large",
     "rate_limited",
     "internal",
     "unavailable",

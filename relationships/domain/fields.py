@@ -173,7 +173,7 @@ def _check_person(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
     return _check_account(value, _PERSON_PARTS, pointer, errors)
 
 
-EMAIL = r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+"
+EMAIL = r"[^@\s<>\x00-\x1f]+@[^@\s<>\x00-\x1f]+\.[^@\s<>\x00-\x1f]+"
 _EMAIL = re.compile(EMAIL)
 _LONGEST_EMAIL = 254
 

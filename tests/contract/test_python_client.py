@@ -132,7 +132,7 @@ def test_it_registers_records_follows_and_asks(generated: str, client: Any) -> N
     before = operation(generated, "standing", "get_stage").sync(
         str(made.id), client=client, as_of=begun + timedelta(days=3)
     )
-    assert before.stage is m.StageName.CONVERSING
+    assert before.stage is m.StageName.HELPED
 
 
 def test_it_gets_problems_as_documents(generated: str, client: Any) -> None:
