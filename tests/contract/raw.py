@@ -27,14 +27,16 @@ class Answer:
     seconds: float
 
 
-def send(server: Installation, head: str, body: Iterable[bytes] = (), *, key: str | None = None) -> Answer:
+def send(
+    server: Installation, head: str, body: Iterable[bytes] = (), *, key: str | None = None, port: int = 0
+) -> Answer:
     """Sends a head (lines, without the empty one) and pieces of a body, and reads all of the answer."""
     lines = [head.strip(), f"Host: 127.0.0.1:{server.port}", "Connection: close"]
     if key:
         lines.append(f"Authorization: Bearer {key}")
     raw = "\r\n".join(line.strip() for part in lines for line in part.splitlines()).encode() + b"\r\n\r\n"
     began = time.perf_counter()
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)) as peer:
+    with closing(socket.create_connection(("127.0.0.1", port or server.port), timeout=PATIENCE_S)) as peer:
         try:
             peer.sendall(raw)
             for piece in body:
@@ -56,9 +58,9 @@ def post(server: Installation, path: str, body: bytes, key: str, type: str = "ap
     return send(server, head, [body], key=key)
 
 
-def get(server: Installation, path: str, key: str) -> Answer:
-    """A decent GET."""
-    return send(server, f"GET /api/v1{path} HTTP/1.1", key=key)
+def get(server: Installation, path: str, key: str, *, port: int = 0) -> Answer:
+    """A decent GET; to another port when a proxy stands before the server."""
+    return send(server, f"GET /api/v1{path} HTTP/1.1", key=key, port=port)
 
 
 def register(server: Installation, key: str, name: str) -> str:
