@@ -50,7 +50,7 @@ MISTAKES = (
     ('mode: "in_person"', 'mode: "by_letter"'),
     ('type: "meeting_held",', 'type: "meeting_hold",'),
     ("occurred_at: new Date(Date.now() - 86_400_000).toISOString(),", ""),
-    ("{ after, limit: 1 }", "{ after, limits: 1 }"),
+    ('"/api/v1/events/head"', '"/api/v1/event/head"'),
 )
 
 
