@@ -41,6 +41,7 @@ from .renderers import to_json
 
 LONGEST = 255
 PATTERN = "^[!-~]([ -~]*[!-~])?$"
+KEY = {"minLength": 1, "maxLength": LONGEST, "pattern": PATTERN}
 KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 _KEPT_HEADERS = ("Location", "ETag")

@@ -195,19 +195,18 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 def _header_parameters(promised: Operation, method: str) -> list[dict[str, Any]]:
     found = [
-        _header_parameter(name, _CONDITIONS[name], TAGS, required=method == "PATCH") for name in promised.conditions
+        _header_parameter(name, _CONDITIONS[name], {"pattern": TAGS}, required=method == "PATCH")
+        for name in promised.conditions
     ]
     if method == "POST":
         meaning = "Sent again with the same key, the request is answered again and not done again. Kept for 24 hours."
-        found.append(_header_parameter("Idempotency-Key", meaning, idempotency.PATTERN, most=idempotency.LONGEST))
+        found.append(_header_parameter("Idempotency-Key", meaning, idempotency.KEY))
     return found
 
 
-def _header_parameter(
-    name: str, meaning: str, pattern: str, *, required: bool = False, most: int = 1_000
-) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1, "maxLength": most, "pattern": pattern}
-    return {"name": name, "in": "header", "required": required, "description": meaning, "schema": schema}
+def _header_parameter(name: str, meaning: str, schema: Mapping[str, Any], *, required: bool = False) -> dict[str, Any]:
+    described = {"name": name, "in": "header", "required": required, "description": meaning}
+    return {**described, "schema": {"type": "string", **schema}}
 
 
 def _query(promised: Operation) -> list[dict[str, Any]]:

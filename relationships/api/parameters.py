@@ -99,15 +99,16 @@ def _names(known: Iterable[str]) -> str:
 # ---------------------------------------------------------------------- what a value may be
 
 
-def word(most: int = 255) -> tuple[Callable[[str], str], dict[str, Any]]:
-    """A text that is not empty."""
+def word(most: int = 255, pattern: str | None = None) -> tuple[Callable[[str], str], dict[str, Any]]:
+    """A text that is not empty; `pattern` tells the caller more, and the query holds to it."""
 
     def read(value: str) -> str:
         if not 0 < len(value) <= most:
             raise Unfit("too_long" if value else "blank", f"It has between 1 and {most} characters.")
         return value
 
-    return read, {"type": "string", "minLength": 1, "maxLength": most}
+    more = {} if pattern is None else {"pattern": pattern}
+    return read, {"type": "string", "minLength": 1, "maxLength": most, **more}
 
 
 def choice(choices: Sequence[str]) -> tuple[Callable[[str], str], dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 from relationships.commands.clients import DETAILS
 from relationships.commands.drafting import LONGEST_TEXT, PRECISIONS
 from relationships.domain.events import EVENT_TYPES, json_schema
-from relationships.domain.fields import EMAIL
+from relationships.domain.fields import EMAIL, UUID
 from relationships.domain.policy import TIERS, Tier
 from relationships.domain.policy_words import WORDS, sentence_case
 
@@ -133,7 +133,7 @@ def _client_schema(required: list[str]) -> dict[str, Any]:
     properties = json_schema("client_registered")["properties"]
     owner = {
         "type": ["string", "null"],
-        "pattern": rf"^({EMAIL}|[0-9A-Fa-f]{{8}}(-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}})$",
+        "pattern": rf"^({EMAIL}|{UUID})$",
         "maxLength": 254,
         "description": "One of our people, by id or e-mail address; null: nobody.",
     }

@@ -76,12 +76,12 @@ def erase_person(
     scope = scope_of(principal)
     contact = find_contact(scope, contact_id)
     client_id = str(contact.client_id)
+    draft_of = _draft(contact, reason, now)
     with transaction.atomic():
         event_store.lock_streams(scope.ledger_id, [client_id])
         contact.refresh_from_db()
         if contact.erased_at is not None:
             return _erased_before(scope, contact)
-        draft_of = _draft(contact, reason, now)
         traces = _traces(scope.ledger_id, contact)
         elsewhere = _elsewhere(scope, contact)
         destroyed = Destroyed(

@@ -175,6 +175,7 @@ def _check_person(value: Any, spec: Spec, pointer: str, errors: Errors) -> Any:
 
 EMAIL = r"[^@\s<>\x00-\x1f]+@[^@\s<>\x00-\x1f]+\.[^@\s<>\x00-\x1f]+"
 _EMAIL = re.compile(EMAIL)
+UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _LONGEST_EMAIL = 254
 
 

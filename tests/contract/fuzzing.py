@@ -28,7 +28,7 @@ class Profile:
 
 PROFILES = {
     "short": Profile(3, ("examples", "fuzzing", "stateful"), 300),
-    "full": Profile(150, ("examples", "coverage", "fuzzing", "stateful"), 20_000),
+    "full": Profile(210, ("examples", "coverage", "fuzzing", "stateful"), 20_000),
 }
 
 

@@ -51,6 +51,7 @@ UNKNOWABLE = {
     "contradiction": "numbers of a policy that have to agree with each other",
     "law": "the same",
     "conflict": "what stands there already, in the same",
+    "differs": "the same, field by field",
 }
 
 format("time-zone", strategies.sampled_from(sorted(available_timezones())))

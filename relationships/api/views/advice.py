@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from relationships import commands, queries
 from relationships.domain.actions import RANKS
-from relationships.domain.fields import FieldError, parse_time, unknown_field
+from relationships.domain.fields import UUID, FieldError, parse_time, unknown_field
 from relationships.queries.knowing import HANDOVER_STATES
 
 from .. import requests
@@ -47,7 +47,11 @@ class Actions(Resource):
         "managers: one for each ten of `limit`. An action closes itself when the fitting event arrives; those you "
         "put off are left out. What is shown here is counted as shown to you.",
         parameters=(
-            Parameter("owner", 'Of the clients of this one of our people, by id; or "nobody".', *word(36)),
+            Parameter(
+                "owner",
+                'Of the clients of this one of our people, by id; or "nobody".',
+                *word(36, f"^(nobody|{UUID})$"),
+            ),
             Parameter("rule", "Called for by this rule.", *choice(tuple(RANKS)), example="answer_question"),
             *PAGE,
         ),
