@@ -60,6 +60,7 @@ _TAGS = {
     "pipeline": "All clients together.",
     "agenda": "What is planned, open and due.",
     "advice": "What to do next, who knows whom, what leaves with a colleague.",
+    "policies": "The rules by which all is judged: their versions, drafts, previews and evidence.",
     "roster": "Who is who: contacts and our people.",
     "event types": "The vocabulary.",
     "problems": "Refusals.",

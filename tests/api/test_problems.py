@@ -24,7 +24,7 @@ MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id"
 
 @pytest.mark.parametrize(
     "path",
-    ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v1/policies", "/api/v1/clients/", "/api/v2/clients", "/api/%00"],
+    ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/clients/", "/api/v2/clients", "/api/%00"],
 )
 def test_unknown_addresses_are_problems(api: Caller, path: str) -> None:
     refused = api.get(path)
