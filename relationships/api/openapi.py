@@ -61,6 +61,7 @@ _TAGS = {
     "agenda": "What is planned, open and due.",
     "advice": "What to do next, who knows whom, what leaves with a colleague.",
     "policies": "The rules by which all is judged: their versions, drafts, previews and evidence.",
+    "webhooks": "What is sent to you: endpoints, secrets, deliveries.",
     "roster": "Who is who: contacts and our people.",
     "event types": "The vocabulary.",
     "problems": "Refusals.",
