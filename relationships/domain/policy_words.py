@@ -158,6 +158,32 @@ SECTIONS: tuple[Section, ...] = (
         ),
     ),
     Section(
+        "Balance and echo",
+        "Whether a relationship runs through people or the brand, and whether they tell what the brand says of itself.",
+        _words(
+            ("balance_low", "the brand carries it below a personal share of", SHARE, "They know the logo better than us."),
+            ("balance_healthy_low", "the balance is healthy from a personal share of", SHARE, "People and brand together."),
+            ("balance_healthy_high", "and up to a personal share of", SHARE, "Beyond it hardly anybody sees the brand."),
+            ("balance_high", "one person carries it above a personal share of", SHARE, "It would leave with them."),
+            ("balance_minimum", "a balance is told from", POINTS_UNIT, "Below, it is unknown."),
+            ("echo_within", "an echo is heard for", DAYS, "The days over which experiences are counted."),
+            ("echo_minimum", "an echo is told from experiences", COUNT, "Linked by a person to a statement of ours."),
+        ),
+    ),
+    Section(
+        "What to do next",
+        "When a suggestion begins to press.",
+        _words(
+            ("action_dates_after", "offer new dates after", DAYS, "After a meeting was missed or cancelled."),
+            ("action_promise_ahead", "a promise presses ahead of its day by", DAYS, "Until it is kept."),
+            ("action_brief_within", "read up ahead of a meeting by", DAYS, "What happened since you last met."),
+            ("action_meeting_share", "propose to meet after, in rhythms of meetings", TIMES, "When the ground is laid."),
+            ("action_pause", "stop writing for", DAYS, "After messages that nobody answered."),
+            ("action_idea_every", "share an idea every", DAYS, "Once you have met."),
+            ("action_joint_meeting", "meet together after a change of owner within", DAYS, "Old owner and new."),
+        ),
+    ),
+    Section(
         "Words",
         "What counts as an exchange both ways, and as one meeting.",
         _words(

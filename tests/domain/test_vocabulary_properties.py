@@ -30,6 +30,7 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
         "text": TEXTS,
         "choice": st.sampled_from(spec.choices or ("x",)),
         "time": TIMES,
+        "zone": st.sampled_from(["Europe/Berlin", "UTC", "Nowhere/At_all"]),
         "integer": st.integers(-1, spec.most + 1),
         "boolean": st.booleans(),
         "id": UUIDS,
