@@ -42,6 +42,7 @@ _PERSON = vocabulary.json_schema("message_sent")["properties"]["contacts"]["item
 _OBJECTS: Mapping[str, Mapping[str, Any]] = {
     "Account": _PERSON["anyOf"][-1],
     "PersonRef": {"anyOf": [*_PERSON["anyOf"][:-1], {"$ref": f"{PREFIX}Account"}]},
+    "FreeObject": {"type": "object", "additionalProperties": True},
     "ExternalIdIn": vocabulary.json_schema("client_registered")["properties"]["external_ids"]["items"],
     "HandleIn": vocabulary.json_schema("contact_added")["properties"]["handles"]["items"],
 }
@@ -68,8 +69,10 @@ def with_names(part: Any) -> Any:
     if "enum" in found and "type" in found:
         return _words(found)
     plain = {name: one for name, one in found.items() if name != "description"}
+    if plain == {"type": ["object", "null"], "additionalProperties": {}}:
+        return {"oneOf": [{"$ref": f"{PREFIX}FreeObject"}, {"type": "null"}], "description": found["description"]}
     for name, schema in _OBJECTS.items():
-        if plain == schema:
+        if plain == schema and name != "FreeObject":
             return {"$ref": f"{PREFIX}{name}"}
     return found
 

@@ -49,7 +49,26 @@ _OF_CLIENT = {
     "its_contacts": Link("list_contacts", "The people at it.", {"client": "$response.body#/id"}),
     "its_meetings": Link("list_meetings", "Its meetings.", {"client": "$response.body#/id"}),
     "its_questions": Link("list_questions", "Its questions.", {"client": "$response.body#/id"}),
+    "its_actions": Link("get_client_actions", "What to do next.", _ID),
+    "its_ties": Link("get_ties", "Who knows whom.", _ID),
+    "its_balance": Link("get_balance", "Who speaks, and through what.", _ID),
+    "its_dossier": Link("get_dossier", "Everything on one sheet.", _ID),
     "its_change": Link("update_client", "Change what was seen.", {**_ID, "header.If-Match": _ETAG}),
+}
+
+_VERSION = {"version": "$response.body#/version"}
+_OF_POLICY = {
+    "its_policy": Link("get_policy", "The version by itself.", _VERSION),
+    "its_preview": Link("preview_policy", "Who would move where.", _VERSION),
+    "its_evidence": Link("get_evidence", "Whether it means anything on this log.", _VERSION),
+}
+_OF_WEBHOOK = {
+    "its_endpoint": Link("get_webhook", "The endpoint by itself.", _ID),
+    "its_change": Link("update_webhook", "Change it.", _ID),
+    "its_deliveries": Link("list_webhook_deliveries", "What was sent to it.", _ID),
+    "its_secret": Link("rotate_webhook_secret", "Change its secret.", _ID),
+    "its_test": Link("test_webhook", "Send an event of no consequence.", _ID),
+    "its_end": Link("retire_webhook", "Send nothing to it any more.", _ID),
 }
 
 LINKS: Mapping[str, Mapping[str, Link]] = {
@@ -81,6 +100,23 @@ LINKS: Mapping[str, Mapping[str, Link]] = {
         "its_contact": Link("get_contact", "The person alone.", _ID),
         "its_change": Link("update_contact", "Change what is known.", _ID),
         "its_client": Link("get_client", "Where they work.", {"id": "$response.body#/client_id"}),
+    },
+    "list_actions": {"putting_it_off": Link("snooze_action", "Not now.", _FIRST)},
+    "get_client_actions": {"putting_it_off": Link("snooze_action", "Not now.", _FIRST)},
+    "list_people": {"their_ties": Link("get_person_ties", "Whom the first of them knows.", _FIRST)},
+    "list_policies": {
+        "its_policy": Link("get_policy", "The first of them.", {"version": "$response.body#/data/0/version"})
+    },
+    "draft_policy": _OF_POLICY,
+    "get_policy": _OF_POLICY,
+    "create_webhook": _OF_WEBHOOK,
+    "get_webhook": _OF_WEBHOOK,
+    "list_webhook_deliveries": {
+        "its_delivery": Link(
+            "get_webhook_delivery",
+            "The first of them.",
+            {"id": "$request.path.id", "delivery_id": "$response.body#/data/0/id"},
+        )
     },
     "list_contacts": {"its_contact": Link("get_contact", "The first of them.", _FIRST)},
     "list_event_types": {

@@ -52,6 +52,12 @@ UNKNOWABLE = {
     "law": "the same",
     "conflict": "what stands there already, in the same",
     "differs": "the same, field by field",
+    "unresolvable": "the names of hosts, and where they lead",
+    "private_address": "the same",
+    **dict.fromkeys(
+        ("invalid_url", "invalid_host", "userinfo", "fragment", "not_https", "port"),
+        "addresses that are well-formed, and to which nothing is delivered",
+    ),
 }
 
 format("time-zone", strategies.sampled_from(sorted(available_timezones())))
