@@ -79,7 +79,9 @@ def fuzz(server: Installation, profile: Profile, *, seed: int, workers: int = 2)
         text=True,
         check=False,
     )
-    assert report.exists(), done.stdout[-4000:]
+    said = f"schemathesis ended with {done.returncode}: {done.stdout[-4000:]}"
+    assert report.exists(), said
+    assert report.stat().st_size, said
     told = json.loads(report.read_text())
     failures = [f"{one['title']} x{one['count']}: {', '.join(one['operations'])}" for one in told["failures"]]
     failures += [f"{one['title']} x{one['count']}" for one in told["errors"]]
