@@ -19,7 +19,7 @@ from accounts.roles import Principal
 from relationships.domain.balance import balance_at, echo_at
 from relationships.domain.instants import DAY, from_us, to_us
 from relationships.domain.policy import Policy
-from relationships.domain.strength import band, fade, strength_of
+from relationships.domain.strength import Mark, band, strength_of
 from relationships.models.projections import ClientState
 from relationships.models.roster import Client, Colleague, Contact
 
@@ -257,7 +257,7 @@ def leaving(principal: Principal, person_id: str, *, now: datetime) -> tuple[Lea
     with connection.cursor() as cursor:
         cursor.execute(_TIES_OF, {"generation": scope.generation_id, "person": str(person.pk)})
         for client_id, ours, theirs, then, met, talked, long, short in cursor.fetchall():
-            points = met * fade(at - then, long) + talked * fade(at - then, short)
+            points = Mark(then, met, talked, long, short).total(at)
             if points >= NOTHING:
                 sums.setdefault(client_id, {})[(ours, theirs)] = points
     clients = scope.clients().filter(pk__in=list(sums)).in_bulk()
@@ -306,8 +306,14 @@ def _total(state: ClientState, at: int) -> float:
     """The sum of strength at a moment, from the stored mark."""
     if state.marked_at is None:
         return 0.0
-    age, short = at - to_us(state.marked_at), state.half_life_exchange
-    return state.meetings_sum * fade(age, state.half_life_meeting) + state.exchanges_sum * fade(age, short)
+    mark = Mark(
+        to_us(state.marked_at),
+        state.meetings_sum,
+        state.exchanges_sum,
+        state.half_life_meeting,
+        state.half_life_exchange,
+    )
+    return mark.total(at)
 
 
 def handovers(principal: Principal, *, now: datetime, state: str | None = None) -> tuple[HandoverRow, ...]:

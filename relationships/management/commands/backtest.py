@@ -13,11 +13,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import Organisation
 from accounts.roles import system_principal
 from relationships import event_store, evidence, projections
 from relationships.domain.instants import days
-from relationships.models.log import Ledger
+from relationships.management.organisations import organisation_and_ledger
 from relationships.models.roster import Client
 
 BAR = 30  # characters
@@ -43,13 +42,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, metavar="FILE", help="write it here as JSON, too")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        organisation = Organisation.objects.filter(slug=options["organisation"]).first()
-        if organisation is None:
-            raise CommandError(f"There is no organisation {options['organisation']!r}.")
-        try:
-            ledger_id = event_store.ledger_of(organisation.pk)
-        except Ledger.DoesNotExist:
-            raise CommandError(f"{organisation.slug} has no log yet.") from None
+        organisation, ledger_id = organisation_and_ledger(options["organisation"])
         in_force = projections.policy_in_force(ledger_id)
         wanted = options["policy"]
         policy = in_force if wanted is None else projections.known_policy(ledger_id, wanted)

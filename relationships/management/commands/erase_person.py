@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import Organisation
 from accounts.roles import system_principal
 from relationships import commands
+from relationships.management.organisations import organisation_named
 
 
 class Command(BaseCommand):
@@ -27,9 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="really: it cannot be undone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        organisation = Organisation.objects.filter(slug=options["organisation"]).first()
-        if organisation is None:
-            raise CommandError(f"There is no organisation {options['organisation']!r}.")
+        organisation = organisation_named(options["organisation"])
         if not options["yes"]:
             raise CommandError("This cannot be undone. Say --yes if you mean it.")
         principal = system_principal(organisation.pk, "erase_person")

@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import Organisation
 from accounts.roles import system_principal
 from relationships import queries
 from relationships.exports import person_html, person_json
+from relationships.management.organisations import organisation_named
 
 FORMS = {"json": person_json, "html": person_html}
 
@@ -27,9 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, metavar="FILE", help="write here instead of to the terminal")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        organisation = Organisation.objects.filter(slug=options["organisation"]).first()
-        if organisation is None:
-            raise CommandError(f"There is no organisation {options['organisation']!r}.")
+        organisation = organisation_named(options["organisation"])
         principal = system_principal(organisation.pk, "export_person")
         try:
             record = queries.person(principal, options["contact"], now=timezone.now())

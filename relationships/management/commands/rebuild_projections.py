@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import Organisation
 from relationships import event_store, projections
-from relationships.models.log import Ledger
-
-SHOWN_EVERY = 1.0  # seconds
+from relationships.management.organisations import organisation_and_ledger
+from relationships.management.progress import bar
 
 
 class Command(BaseCommand):
@@ -24,15 +20,10 @@ class Command(BaseCommand):
         parser.add_argument("--organisation", default="default", metavar="SLUG")
 
     def handle(self, *args: Any, organisation: str, **options: Any) -> None:
-        found = Organisation.objects.filter(slug=organisation).first()
-        if found is None:
-            raise CommandError(f"There is no organisation {organisation!r}.")
+        _, ledger_id = organisation_and_ledger(organisation)
         try:
-            ledger_id = event_store.ledger_of(found.pk)
-        except Ledger.DoesNotExist:
-            raise CommandError(f"{organisation} has no log yet.") from None
-        try:
-            rebuilt = projections.rebuild(ledger_id, now=timezone.now(), progress=self._progress())
+            with bar(self.stderr, event_store.head(ledger_id).position) as progress:
+                rebuilt = projections.rebuild(ledger_id, now=timezone.now(), progress=progress)
         except projections.Superseded:
             raise CommandError("Another rebuild was started meanwhile and has taken over.") from None
         self.stdout.write(
@@ -41,17 +32,3 @@ class Command(BaseCommand):
         )
         if rebuilt.quarantined:
             self.stdout.write(self.style.WARNING(f"{rebuilt.quarantined:,} clients could not be folded: quarantined"))
-
-    def _progress(self) -> projections.Progress | None:
-        """Shows how far it is, on a terminal, about once a second."""
-        if not sys.stderr.isatty():
-            return None
-        shown_at = time.monotonic()
-
-        def show(events: int, clients: int) -> None:
-            nonlocal shown_at
-            if time.monotonic() - shown_at >= SHOWN_EVERY:
-                shown_at = time.monotonic()
-                self.stderr.write(f"\r{events:,} events, {clients:,} clients …", ending="")
-
-        return show

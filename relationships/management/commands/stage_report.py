@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import Organisation
 from accounts.roles import system_principal
 from relationships import queries
+from relationships.management.organisations import organisation_named
 from relationships.reports import BY_NAME, people
 from relationships.reports.calendar import instant_of
 from relationships.reports.renderers import FORMS
@@ -35,9 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        organisation = Organisation.objects.filter(slug=options["organisation"]).first()
-        if organisation is None:
-            raise CommandError(f"There is no organisation {options['organisation']!r}.")
+        organisation = organisation_named(options["organisation"])
         zone = organisation.time_zone
         principal = system_principal(organisation.pk, "stage_report")
         try:
