@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with walls.told(self):
             return execute(sql, params, many, context)
 
+    def is_usable(self) -> bool:
+        # Asked before each request of a connection that was kept. A server that went away has closed its end, and that
+        # is seen here without asking it anything; whatever else waits to be read is for the usual question.
+        if self.connection is not None and not self.connection.closed and _is_silent(self.connection.fileno()):
+            return True
+        return super().is_usable()
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         self.told = walls.NOTHING
         return super().get_new_connection(conn_params)
@@ -49,3 +57,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # Whatever was said since the savepoint is unsaid; what was said before it, nobody remembers here.
         super().savepoint_rollback(sid)
         self.told = None
+
+
+def _is_silent(descriptor: int) -> bool:
+    """Whether nothing has come over a socket, its end included."""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return not waiting.poll(0)

@@ -123,6 +123,8 @@ class People:
             self._contacts.setdefault((str(client_id), keys[mac]), str(pk))
 
     def _find_colleagues(self) -> None:
+        if not self._ours:
+            return
         known = Colleague.objects.filter(ledger_id=self.ledger_id)
         ids = [named.id or self._own_id(named) for named in self._ours if named.platform != EMAIL]
         if ids:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from .adopted import Adoption, adoptions, known_policy, policy_in_force
 from .generations import Superseded, behind, ensure_live, live, outdated, policy_of
 from .previewing import Aside, Cause, Move, Preview, Stand, preview
-from .projecting import project, project_many
+from .projecting import project_many
 from .rebuilding import Progress, Rebuilt, rebuild
 from .sweeping import sweep
+from .turns import project
 from .working import fold_of, fold_whole
 
 __all__ = [

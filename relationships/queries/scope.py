@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from accounts.roles import Principal
 from relationships import event_store, projections
 from relationships.domain.fields import text_fault
@@ -20,6 +22,7 @@ from .errors import Invalid, NotFound
 
 LIMIT, MOST = 50, 500
 NO_CLIENT = "there is no such client"
+_CLIENT_ID = f'SELECT id FROM "{Client._meta.db_table}" WHERE ledger_id = %s AND id = %s'
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,17 @@ class Scope:
 
     def client_id(self, ref: str) -> str:
         """The id alone of the client of an id or "source:external id". Raises NotFound."""
-        for found in by_ref(self.clients(), ref).values_list("pk", flat=True)[:1]:
-            return str(found)
-        raise NotFound(NO_CLIENT)
+        if self.principal.sight == "all" and (identity := as_id(ref)) is not None:
+            # What nearly every request of a program asks: around the ORM, which takes longer to say it than the
+            # database to answer. All clients of a ledger are visible to who sees all of its organisation.
+            with connection.cursor() as cursor:
+                cursor.execute(_CLIENT_ID, [self.ledger_id, identity])
+                found = cursor.fetchone()
+        else:
+            found = by_ref(self.clients(), ref).values_list("pk").first()
+        if found is None:
+            raise NotFound(NO_CLIENT)
+        return str(found[0])
 
     def client(self, ref: str) -> Client:
         """The client of an id or "source:external id". Raises NotFound."""

@@ -51,7 +51,7 @@ class Firm:
         }
         item = {
             "type": "message_sent",
-            "occurred_at": (self.begun - timedelta(hours=2) + timedelta(milliseconds=50 * number)).isoformat(),
+            "occurred_at": (self.begun - timedelta(days=30) + timedelta(milliseconds=50 * number)).isoformat(),
             "source": "benchmark",
             "external_id": f"{number:09d}",
             "data": data,
@@ -120,9 +120,7 @@ def post(*, events: int, rounds: int) -> Result:
             return lambda: send_all(port, [firm.post(**how) for _ in range(events)], connections=CONNECTIONS)
 
         peers = {
-            "plain CreateAPIView": lambda: send_all(
-                plain_port, [note() for _ in range(events)], connections=CONNECTIONS
-            ),
+            "plain CreateAPIView": plain,
             "an event": ours(),
             "under an Idempotency-Key": ours(key=True),
             "with sealed text, people by address": ours(text=True),

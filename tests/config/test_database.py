@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import psycopg
 import pytest
@@ -68,3 +69,20 @@ def test_the_command_prints_what_migrate_gives(capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr().out
     assert 'GRANT SELECT, INSERT ON "relationships_event" TO "someone";' in printed
     assert printed.strip().splitlines() == grants("someone")
+
+
+def test_a_connection_whose_server_went_away_is_seen_without_a_question(
+    django_assert_num_queries: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    connection.ensure_connection()
+    kept = connection.connection
+    with django_assert_num_queries(0):
+        assert connection.is_usable()
+    about = connection.settings_dict
+    with psycopg.connect(
+        dbname=about["NAME"], user=about["USER"], host=about["HOST"], port=about["PORT"] or None, autocommit=True
+    ) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [kept.info.backend_pid])
+    assert not connection.is_usable()
+    connection.close()
+    assert connection.introspection.table_names()

@@ -328,7 +328,7 @@ def web_command(application: str, bound: str, *, workers: str) -> list[str]:
     """The web server's command line, for an address to listen on."""
     return [
         sys.executable, "-m", "gunicorn", application, "--bind", bound,
-        "--workers", workers, "--worker-class", "config.web.Worker", "--threads", "4", "--limit-request-line", "8190",
+        "--workers", workers, "--worker-class", "config.web.Worker", "--threads", "8", "--limit-request-line", "8190",
         "--timeout", "60", "--graceful-timeout", "15", "--preload", "--no-control-socket",
         "--chdir", str(settings.BASE_DIR),
     ]  # fmt: skip

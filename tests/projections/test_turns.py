@@ -1,0 +1,102 @@
+"""Clients of threads that wait for each other are projected together; a client that is held delays nobody else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from accounts import walls
+from relationships import projections, queries
+from relationships.models.projections import ClientState
+from relationships.projections import turns
+from tests.commands.cast import DAY, NOW, Cast, assemble
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return assemble()
+
+
+def met_behind_the_projections_back(cast: Cast, name: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    client = cast.client(name, now=NOW - 100 * DAY)
+    with monkeypatch.context() as patched:
+        patched.setattr(projections, "project", lambda *_, **__: None)
+        cast.record(client, "meeting_held", NOW - DAY, mode="in_person")
+    return client.id
+
+
+def projected(cast: Cast, client_id: str) -> None:
+    try:
+        with walls.seeing_everything():
+            projections.project(cast.ledger_id, client_id, now=NOW)
+    finally:
+        connection.close()
+
+
+def standing(cast: Cast, client_id: str) -> str | None:
+    return ClientState.objects.get(client_id=client_id).reached
+
+
+def test_those_that_come_while_one_is_at_work_go_together(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients = [met_behind_the_projections_back(cast, f"Firm {number}", monkeypatch) for number in range(6)]
+    taken: list[set[str]] = []
+    gathered = threading.Event()
+    first_begun = threading.Event()
+
+    def slowly(ledger_id: int, client_ids: Iterable[str], **how: Any) -> set[str]:
+        taken.append(set(client_ids))
+        first_begun.set()
+        assert gathered.wait(10)
+        return projections.project_many(ledger_id, client_ids, **how)
+
+    monkeypatch.setattr(turns, "project_many", slowly)
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(projected, cast, clients[0])
+        assert first_begun.wait(10)
+        others = [pool.submit(projected, cast, one) for one in clients[1:]]
+        while len(turns._gathering[cast.ledger_id].client_ids) < 5:
+            time.sleep(0.01)
+        gathered.set()
+        for one in [first, *others]:
+            one.result(timeout=30)
+    assert taken == [{clients[0]}, set(clients[1:])]
+    assert [standing(cast, one) for one in clients] == ["met"] * 6
+    assert not turns._gathering
+
+
+def test_a_client_that_is_held_delays_itself_alone(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, free = (met_behind_the_projections_back(cast, name, monkeypatch) for name in ("Held", "Free"))
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic():
+            list(ClientState.objects.select_for_update().filter(client_id=held))
+            waiting = pool.submit(projected, cast, held)
+            pool.submit(projected, cast, free).result(timeout=10)
+            assert standing(cast, free) == "met"
+            assert not waiting.done()
+        waiting.result(timeout=10)
+    assert standing(cast, held) == "met"
+
+
+def test_one_that_fails_is_tried_by_the_next_who_waits(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = met_behind_the_projections_back(cast, "Firm", monkeypatch)
+    with monkeypatch.context() as patched:
+        patched.setattr(turns, "project_many", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            projections.project(cast.ledger_id, client, now=NOW)
+    projections.project(cast.ledger_id, client, now=NOW)
+    assert queries.client(cast.system, client, now=NOW).stage == "met"
+
+
+def test_what_is_not_committed_is_projected_where_it_can_be_seen(cast: Cast) -> None:
+    with transaction.atomic():
+        client = cast.client(now=NOW - 100 * DAY)
+        cast.record(client, "meeting_held", NOW - DAY, mode="in_person")
+        assert standing(cast, client.id) == "met"
