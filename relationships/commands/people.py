@@ -47,8 +47,8 @@ class Named:
             platform = str(ref["platform"]).strip().casefold()
             handle = str(ref["handle"])
             return cls(None, platform, normal_handle(platform, handle), handle, ref.get("name"))
-        if as_id(ref) is not None:
-            return cls(str(as_id(ref)))
+        if (identity := as_id(ref)) is not None:
+            return cls(str(identity))
         return cls(None, EMAIL, normal_email(ref), ref)
 
     @property

@@ -102,19 +102,22 @@ def _take_back(generation: Generation, worked: Sequence[Worked]) -> dict[str, li
         _delete_named(Meeting, "meeting_id", "text[]", generation, worked)
         told: dict[str, list[Stored]] = {}
         for client_id, falls, fades, since, *period in periods.fetchall() if periods else ():
-            told.setdefault(client_id, []).append(Stored(_told(*period), falls, fades, since))
+            told.setdefault(client_id, []).append(Stored(_told(*period), falls, fades, from_us(since)))
     for of_client in told.values():
         of_client.sort(key=lambda stored: stored.period.begins_at)
     return told
 
 
-_TOLD = "client_id::text, falls, fades, stage_since, stage, health, begins_at, ends_at, rule, because::text"
+# Instants as numbers of microseconds: datetimes would be made to be taken apart again.
+_STAGE_SINCE, _BEGINS_AT, _ENDS_AT = (
+    f"(extract(epoch FROM {name}) * 1000000)::bigint" for name in ("stage_since", "begins_at", "ends_at")
+)
+_TOLD = f"client_id::text, falls, fades, {_STAGE_SINCE}, stage, health, {_BEGINS_AT}, {_ENDS_AT}, rule, because::text"
+_FOREVER_US = to_us(FOREVER)
 
 
-def _told(stage: str, health: str, begins: datetime, ends: datetime, rule: str, because: str) -> Period:
-    return Period(
-        stage, health, to_us(begins), None if ends == FOREVER else to_us(ends), rule, tuple(orjson.loads(because))
-    )
+def _told(stage: str, health: str, begins: int, ends: int, rule: str, because: str) -> Period:
+    return Period(stage, health, begins, None if ends == _FOREVER_US else ends, rule, tuple(orjson.loads(because)))
 
 
 def _delete_from(

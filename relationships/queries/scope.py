@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -141,6 +141,7 @@ def by_ref(clients: ClientQuerySet, ref: str) -> ClientQuerySet:
     return clients.none() if identity is None else clients.filter(pk=identity)
 
 
+@lru_cache(maxsize=4_096)
 def as_id(text: str) -> UUID | None:
     """The UUID that a text is the usual form of; None when it is none."""
     try:
