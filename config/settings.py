@@ -131,6 +131,7 @@ TEMPLATES = [
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
+FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 
@@ -225,7 +226,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Relationships",
-    "DESCRIPTION": "The log of everything said and met between us and our clients, and what follows from it.",
+    "DESCRIPTION": (BASE_DIR / "relationships" / "api" / "overview.md").read_text(),
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,

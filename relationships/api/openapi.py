@@ -11,7 +11,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.renderers import OpenApiYamlRenderer
 
-from . import bulk, idempotency, requests
+from . import bulk, callbacks, idempotency, requests
 from .components import named, with_names
 from .conditions import TAGS
 from .errors import KINDS, MEDIA_TYPE
@@ -276,6 +276,7 @@ def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     schemas.update(requests.event_components())
     components["schemas"] = dict(sorted({**with_names(schemas), **named()}.items()))
     result["paths"] = with_names(result["paths"])
+    result["webhooks"] = callbacks.described()
     components["headers"] = {
         name: {"description": meaning, "schema": {"type": "string"}} for name, meaning in _HEADERS.items()
     }

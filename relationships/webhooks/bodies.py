@@ -96,9 +96,13 @@ def _revision(principal: Principal, delivery: WebhookDelivery, now: datetime) ->
         "noted_at": row.noted_at,
         "from_at": row.from_at,
         "cause": row.cause,
-        "before": row.before,
-        "after": row.after,
+        "before": [_period(one) for one in row.before],
+        "after": [_period(one) for one in row.after],
     }
+
+
+def _period(stored: dict[str, Any]) -> dict[str, Any]:
+    return {**stored, "reason": rule_in_words(stored["rule"])}
 
 
 def _report(principal: Principal, delivery: WebhookDelivery, now: datetime) -> dict[str, Any]:

@@ -49,6 +49,12 @@ def faults(value: Any, schema: Any) -> list[str]:
     return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(value)]
 
 
+def sent_faults(body: Any) -> list[str]:
+    """Why what a webhook sent is not what the document says of its kind; empty when it is."""
+    content = document()["webhooks"][body["type"]]["post"]["requestBody"]["content"]
+    return faults(body, content["application/json"]["schema"])
+
+
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
     """A part of the document, or what it refers to."""
     found: dict[str, Any] = part

@@ -10,6 +10,7 @@ from accounts.models import Team
 from accounts.roles import Principal
 from relationships import webhooks
 from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
+from tests.api.document import sent_faults
 from tests.commands.cast import NOW, Cast
 from tests.webhooks.receiver import Receiver
 
@@ -54,7 +55,10 @@ class Post:
             if not self.sender.running:
                 break
             self.sender.finish(now=self.now)
-        return [one.json for one in self.receiver.got[before:]]
+        bodies = [one.json for one in self.receiver.got[before:]]
+        for body in bodies:
+            assert not sent_faults(body), body
+        return bodies
 
     def standings(self, bodies: list[Any]) -> list[tuple[str | None, str | None]]:
         """Of stage.changed, from what to what, as stage/health."""

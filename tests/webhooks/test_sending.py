@@ -17,6 +17,7 @@ from relationships import webhooks
 from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
 from relationships.webhooks import bodies, queue, schedule, sending
 from relationships.webhooks.queue import Outcome
+from tests.api.document import sent_faults
 from tests.commands.cast import DAY, Cast
 from tests.webhooks.cast import SECOND, Post
 from tests.webhooks.receiver import Got, Receiver, receiving
@@ -325,6 +326,7 @@ def test_a_test_is_sent_at_once_and_its_answer_told(post: Post) -> None:
     assert (ill.ok, ill.status, ill.problem) == (False, 418, "answered 418")
     told = verified(post.secrets[str(endpoint.pk)], post.receiver.got[0], post.now)
     assert (told["type"], post.receiver.got[0].id) == ("webhook.test", well.delivery_id)
+    assert not sent_faults(told)
     logged = webhooks.deliveries(post.cast.system, str(endpoint.pk)).rows
     assert [(row.kind, row.state) for row in logged] == [("webhook.test", "skipped"), ("webhook.test", "delivered")]
 
