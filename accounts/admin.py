@@ -27,13 +27,6 @@ from accounts.screens import ReadOnly, lets_people_in, principal_of, sees_everyt
 # Rights follow from the role (`accounts.roles`); Django's groups would promise what they do not do.
 admin.site.unregister(Group)
 
-# What decides what somebody may see and do.
-RIGHTS = ("role", "team_id", "is_active", "is_staff", "is_superuser")
-
-
-def _told(value: Any) -> str | int | None:
-    return str(value) if isinstance(value, Role) else value
-
 
 class OfOurs(ModelAdmin):
     """Administrators, within their own organisation; nothing is deleted."""
@@ -111,10 +104,12 @@ class UserAdmin(DjangoUserAdmin, OfOurs):  # type: ignore[misc]
         return "may sign in" if user.is_active else "switched off"
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        before = User.objects.filter(pk=obj.pk).values(*RIGHTS).first() if change else None
+        before = User.objects.get(pk=obj.pk) if change else None
         super().save_model(request, obj, form, change)
-        after = {name: getattr(obj, name) for name in RIGHTS}
-        changed = {name: _told(value) for name, value in after.items() if before is None or before[name] != value}
+        known = security.rights_of(before) if before else {}
+        changed = {name: value for name, value in security.rights_of(obj).items() if (name, value) not in known.items()}
+        if before and before.email != obj.email:
+            changed["email"] = "changed"  # who may sign in, without saying under which address
         if changed:
             kind = "rights_changed" if change else "person_added"
             security.note(
@@ -199,13 +194,7 @@ class ApiKeyAdmin(OfOurs):
         if issued is not None:
             key = issued[0]
             self.log_addition(request, key, [{"added": {}}])
-            security.note(
-                "key_issued",
-                now=key.created_at,
-                principal=principal_of(request),
-                about=f"key:{key.prefix}",
-                details={"scopes": " ".join(key.scopes), "team": key.team_id},
-            )
+            security.note_key("key_issued", key, now=key.created_at, principal=principal_of(request))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -242,7 +231,7 @@ class ApiKeyAdmin(OfOurs):
             return HttpResponse(status=405, headers={"Allow": "POST"})
         now = timezone.now()
         key.revoke(now=now)
-        security.note("key_revoked", now=now, principal=principal_of(request), about=f"key:{key.prefix}")
+        security.note_key("key_revoked", key, now=now, principal=principal_of(request))
         self.log_change(request, key, "Revoked.")
         messages.success(request, f"{key.name} is revoked: its next request is refused.")
         return HttpResponseRedirect(reverse("admin:accounts_apikey_changelist"))

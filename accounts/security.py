@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest
 
-from accounts.models import RefusalWindow, SecurityEntry
+from accounts.models import ApiKey, RefusalWindow, SecurityEntry, User
 from accounts.roles import Principal
 
 logger = logging.getLogger("security")
@@ -45,6 +45,7 @@ KINDS = {
     "policy_adopted": "policy adopted",
     "endpoint_changed": "endpoint changed",
 }
+_RIGHTS = ("team_id", "is_active", "is_staff", "is_superuser")
 KEPT = timedelta(days=400)
 # Failed sign-ins, or unusable keys, that one address may try in a minute.
 GUESSES = 100
@@ -94,6 +95,30 @@ def note(
     )
     told = {"kind": kind, "actor": actor, "organisation": organisation_id, "address": place.address, "about": about}
     logger.info(KINDS[kind], extra={"security": {**told, "times": times, **(details or {})}})
+
+
+def rights_of(user: User) -> dict[str, str | int | None]:
+    """What decides what somebody may see and do, as details of an entry."""
+    return {"role": str(user.role), **{name: getattr(user, name) for name in _RIGHTS}}
+
+
+def note_key(kind: str, key: ApiKey, *, now: datetime, principal: Principal | None = None, actor: str = "") -> None:
+    """Notes that a key was issued or revoked, with what it lets do, for which team (an id) and until when."""
+    until = key.expires_at.isoformat() if key.expires_at else None
+    note(
+        kind,
+        now=now,
+        principal=principal,
+        actor=actor,
+        organisation_id=key.organisation_id,
+        about=f"key:{key.prefix}",
+        details={"scopes": " ".join(key.scopes), "team": key.team_id, "until": until},
+    )
+
+
+def note_export(about: str, form: str, *, now: datetime, principal: Principal) -> None:
+    """Notes that somebody took something out, and in which form."""
+    note("exported", now=now, principal=principal, about=about, details={"form": form})
 
 
 def note_refusal(

@@ -1,21 +1,27 @@
 """Writes the parts of `docs/` that follow from the code: `python -m tests.documentation`.
 
-The catalogue of `docs/events.md`, the examples of `docs/sentences.md`, the table of `docs/access.md`.
-`tests/test_documentation.py` fails when a page is not what this would write.
+The catalogue of `docs/events.md`, the examples of `docs/sentences.md`, the tables of `docs/access.md` and
+`docs/security.md`. `tests/test_documentation.py` fails when a page is not what this would write.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from relationships.domain.events import EVENT_TYPES, EventType, Exchange
-from relationships.domain.fields import Spec
-from relationships.domain.judgement import STAGES
+import django
 
-from .domain.examples import rows
-from .security import matrix
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+django.setup()
+
+from relationships.domain.events import EVENT_TYPES, EventType, Exchange  # noqa: E402
+from relationships.domain.fields import Spec  # noqa: E402
+from relationships.domain.judgement import STAGES  # noqa: E402
+
+from .domain.examples import rows  # noqa: E402
+from .security import acts, matrix  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARK = "<!-- What follows is written by `python -m tests.documentation`. -->"
@@ -106,10 +112,16 @@ def access() -> str:
     return f"{MARK}\n\n{matrix.table()}"
 
 
+def noted() -> str:
+    """Every act that the security log notes."""
+    return f"{MARK}\n\n{acts.table()}"
+
+
 PAGES: Mapping[Path, Callable[[], str]] = {
     DOCS / "events.md": catalogue,
     DOCS / "sentences.md": examples,
     DOCS / "access.md": access,
+    DOCS / "security.md": noted,
 }
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from accounts import security
 from accounts.screens import principal_of
 from relationships import queries
 from relationships.admin import words
 from relationships.admin.client_page import stand_of
 from relationships.admin.persons import shown_name
-from relationships.admin.screens import client_url, reader
+from relationships.admin.screens import client_url, reader, the_clock
 from relationships.queries.dossier import Dossier, ExchangeBrief, MeetingBrief
 
 BEHIND, AHEAD = 4, 4  # periods of the timeline around the asked moment
@@ -30,6 +31,7 @@ def show(request: HttpRequest, client_id: uuid.UUID) -> HttpResponse:
         sheet = queries.dossier(principal, ref, **stand.asked())
     except queries.NotFound:
         raise Http404 from None
+    security.note_export(f"client:{sheet.client.id}", "dossier", now=the_clock(), principal=principal)
     theirs = {one.id: "erased" if one.erased_at else shown_name(one) for one in sheet.contacts}
     ours = {one.id: one.name for one in sheet.our_people}
     return TemplateResponse(

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from accounts import security
 from accounts.screens import lets_people_in, principal_of
 from relationships import commands, queries
 from relationships.admin.screens import client_url, page, request_id, the_clock
@@ -60,14 +61,17 @@ def shown_name(contact: ContactRow) -> str:
 def export(request: HttpRequest, contact_id: uuid.UUID) -> HttpResponseBase:
     """Everything recorded about a person as a file, for who may read personal text: `form` json or html."""
     principal = principal_of(request)
-    write, type = _FORMS.get(request.GET.get("form", "html"), _FORMS["html"])
+    form = "json" if request.GET.get("form") == "json" else "html"
+    write, type = _FORMS[form]
     if not principal.reads_text:
         raise Http404
+    now = the_clock()
     try:
-        record = queries.person(principal, str(contact_id), now=the_clock())
+        record = queries.person(principal, str(contact_id), now=now)
     except queries.NotFound:
         raise Http404 from None
-    name = f'attachment; filename="person-{contact_id}.{"json" if write is person_json else "html"}"'
+    security.note_export(f"contact:{contact_id}", form, now=now, principal=principal)
+    name = f'attachment; filename="person-{contact_id}.{form}"'
     headers = {"Content-Disposition": name, "Cache-Control": "no-store"}
     return StreamingHttpResponse(write(record), content_type=type, headers=headers)
 

@@ -229,7 +229,7 @@ def _replay(request: HttpRequest, id: str) -> str:
 
 
 def _retire(request: HttpRequest, id: str) -> str:
-    row = webhooks.retire(principal_of(request), id)
+    row = webhooks.retire(principal_of(request), id, now=the_clock())
     messages.success(request, f"{row.description or row.url} is told nothing any more.")
     return reverse("admin:relationships_webhookendpoint_changelist")
 

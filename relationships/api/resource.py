@@ -94,16 +94,23 @@ class Resource(APIView):
                 headers={"Retry-After": str(self.quota.seconds)},
             )
         if not self.principal.may(promised.scope):
+            raise Problem("missing_scope", f"This needs the scope {promised.scope}.", scope=promised.scope)
+        walls.see(self.principal)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """The problem; a refusal of who asks is noted."""
+        response: Response = super().handle_exception(exc)
+        if response.status_code == 403:
+            asks: Principal | None = getattr(self, "principal", None)
             security.note_refusal(
                 "access_refused",
                 now=self.now,
-                actor=self.principal.label,
-                organisation_id=self.principal.organisation_id,
-                about=f"{request.method} {request.path}",
-                details={"scope": promised.scope},
+                actor=asks.label if asks else "",
+                organisation_id=asks.organisation_id if asks else None,
+                about=f"{self.request.method} {self.request.path}",
+                details={"scope": exc.members["scope"]} if isinstance(exc, Problem) and "scope" in exc.members else {},
             )
-            raise Problem("missing_scope", f"This needs the scope {promised.scope}.", scope=promised.scope)
-        walls.see(self.principal)
+        return response
 
     def finalize_response(self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]

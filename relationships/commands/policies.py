@@ -20,6 +20,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Max, Q
 
+from accounts import security
 from accounts.models import Organisation
 from accounts.roles import Principal
 from relationships import event_store, projections
@@ -269,6 +270,11 @@ def _ask(
         run.next_attempt_at = now + LEASE
     with transaction.atomic():
         run.save(force_insert=True)
+        if kind == Kind.ADOPTION:
+            # Now, while it is known where the order came from: the worker may be who carries it out.
+            security.note(
+                "policy_adopted", now=now, principal=principal, about=f"policy:{version}", details={"run": str(run.pk)}
+            )
     if at_once:
         _carry_out(run.pk, 1, now, progress, told=True)
     return run.pk

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts import security
 from accounts.roles import Principal
 from relationships.commands import NotFound
 from relationships.models.roster import Client
@@ -242,13 +243,18 @@ def replay(principal: Principal, endpoint_id: str, delivery_id: str, *, now: dat
         if row.kind == TEST:
             raise NotFound("a test is not sent again: make another")
         _again(WebhookDelivery.objects.filter(pk=row.pk), now)
+        security.note("replayed", now=now, principal=principal, about=f"delivery:{row.pk}", details={"deliveries": 1})
         row.refresh_from_db()
     return row_of(row)
 
 
 def replay_parked(principal: Principal, endpoint_id: str, *, now: datetime) -> int:
     """Has all parked deliveries of an endpoint sent again; answers how many. Raises NotFound."""
-    return _again(_of(principal, endpoint_id).filter(state=State.PARKED), now)
+    with transaction.atomic():
+        number = _again(_of(principal, endpoint_id).filter(state=State.PARKED), now)
+        about = f"webhook:{UUID(endpoint_id)}"
+        security.note("replayed", now=now, principal=principal, about=about, details={"deliveries": number})
+    return number
 
 
 def skip(principal: Principal, endpoint_id: str, delivery_id: str, *, now: datetime) -> DeliveryRow:

@@ -6,16 +6,18 @@ it. Whoever sees everything sees all endpoints.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from accounts import security
 from accounts.models import Organisation
 from accounts.roles import Principal
 from relationships import event_store
@@ -91,20 +93,22 @@ def create(principal: Principal, stated: Mapping[str, Any], *, now: datetime) ->
     ledger_id = event_store.ensure_ledger(principal.organisation_id)
     position = event_store.head(ledger_id).position
     identity, secret = uuid7(to_us(now) // 1000), signing.new_secret()
-    made = WebhookEndpoint.objects.create(
-        id=UUID(identity),
-        ledger_id=ledger_id,
-        team_id=principal.team_id if principal.sight == "team" else None,
-        created_at=now,
-        created_by=principal.label,
-        secret=signing.seal(secret, identity),
-        secret_hint=signing.hint(secret),
-        started_at=now,
-        started_position=position,
-        position=position,
-        told_until=now,
-        **given,
-    )
+    with transaction.atomic():
+        made = WebhookEndpoint.objects.create(
+            id=UUID(identity),
+            ledger_id=ledger_id,
+            team_id=principal.team_id if principal.sight == "team" else None,
+            created_at=now,
+            created_by=principal.label,
+            secret=signing.seal(secret, identity),
+            secret_hint=signing.hint(secret),
+            started_at=now,
+            started_position=position,
+            position=position,
+            told_until=now,
+            **given,
+        )
+        _note(principal, made, "created", given, now=now)
     return endpoint(principal, str(made.pk)), secret
 
 
@@ -119,6 +123,7 @@ def change(principal: Principal, endpoint_id: str, stated: Mapping[str, Any], *,
         _may_pass_text_on(principal, given.get("include_text", known.include_text))
     with transaction.atomic():
         row = WebhookEndpoint.objects.select_for_update().get(pk=known.pk)
+        differs = [name for name, value in given.items() if getattr(row, name) != value]
         enabled = given.pop("enabled", row.enabled)
         for name, value in given.items():
             setattr(row, name, value)
@@ -127,6 +132,8 @@ def change(principal: Principal, endpoint_id: str, stated: Mapping[str, Any], *,
             enable(row, now=now)
         elif row.enabled and not enabled:
             disable(row, SWITCHED_OFF, now=now)
+        if differs:
+            _note(principal, row, "changed", differs, now=now)
     return endpoint(principal, endpoint_id)
 
 
@@ -139,16 +146,18 @@ def rotate(principal: Principal, endpoint_id: str, *, now: datetime) -> tuple[En
         row.previous_secret, row.previous_until = row.secret, now + BOTH_SIGN
         row.secret, row.secret_hint = signing.seal(secret, str(row.pk)), signing.hint(secret)
         row.save(update_fields=["secret", "secret_hint", "previous_secret", "previous_until"])
+        _note(principal, row, "given another secret", now=now)
     return endpoint(principal, endpoint_id), secret
 
 
-def retire(principal: Principal, endpoint_id: str) -> EndpointRow:
+def retire(principal: Principal, endpoint_id: str, *, now: datetime) -> EndpointRow:
     """Takes an endpoint away for good, with its deliveries; answers it as it was last. Raises NotFound."""
     last = endpoint(principal, endpoint_id)
     with transaction.atomic():
         # Its row first: whoever tells it or sends to it waits, and then finds it gone.
         gone = WebhookEndpoint.objects.select_for_update().filter(pk=last.id)
-        list(gone)
+        for row in gone:
+            _note(principal, row, "retired", now=now)
         WebhookDelivery.objects.filter(endpoint__in=gone).delete()
         gone.delete()
     return last
@@ -247,6 +256,14 @@ def _counted(found: QuerySet[WebhookEndpoint]) -> QuerySet[WebhookEndpoint]:
         parked_now=Coalesce(told(State.PARKED, Count("pk")), 0),
         oldest_waiting=told(State.WAITING, Min("created_at")),
     )
+
+
+def _note(principal: Principal, row: WebhookEndpoint, act: str, fields: Iterable[str] = (), *, now: datetime) -> None:
+    """What became of an endpoint, and to which host it is told: the rest of an address may be a secret of others."""
+    details: dict[str, str | int | None] = {"act": act, "host": urlsplit(row.url).hostname}
+    if fields:
+        details["fields"] = " ".join(sorted(fields))
+    security.note("endpoint_changed", now=now, principal=principal, about=f"webhook:{row.pk}", details=details)
 
 
 def _may_pass_text_on(principal: Principal, include_text: bool) -> None:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import security
 from relationships import commands, queries
 from relationships.domain import events as vocabulary
 from relationships.domain.ids import bound_to
@@ -154,6 +155,8 @@ class Events(Resource):
         form = request.accepted_renderer.format
         if form == NdjsonRenderer.format:
             self.asked["limit"] = MOST
+            if "after" not in self.asked:
+                security.note_export(f"ledger:{self.ledger_id}", form, now=self.now, principal=self.principal)
         feed = queries.feed(self.principal, **self.asked)
         if form == NdjsonRenderer.format:
             return StreamingHttpResponse(self._lines(feed), content_type=NDJSON)

@@ -189,7 +189,7 @@ class ContactExport(Resource):
     def get(self, request: Request, id: str) -> StreamingHttpResponse:
         record = queries.person(self.principal, id, now=self.now)
         name = f'attachment; filename="person-{record.contact.pk}.json"'
-        security.note("exported", now=self.now, principal=self.principal, about=f"contact:{record.contact.pk}")
+        security.note_export(f"contact:{record.contact.pk}", "json", now=self.now, principal=self.principal)
         return StreamingHttpResponse(person_json(record), content_type=JSON, headers={"Content-Disposition": name})
 
 

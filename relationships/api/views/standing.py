@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import security
 from relationships import queries
 from relationships.queries import bridging, portfolio_gaps
 
@@ -119,7 +120,9 @@ class Dossier(Resource):
         **_CLIENTS,
     )
     def get(self, request: Request, id: str) -> Response:
-        return Response(DossierSerializer.written(queries.dossier(self.principal, id, now=self.now, **self.asked)))
+        sheet = queries.dossier(self.principal, id, now=self.now, **self.asked)
+        security.note_export(f"client:{sheet.client.id}", "dossier", now=self.now, principal=self.principal)
+        return Response(DossierSerializer.written(sheet))
 
 
 class Pipeline(Resource):

@@ -141,7 +141,7 @@ class Retire(Act):
     @idempotent
     def post(self, request: Request, id: str) -> Response:
         self.check_said()
-        return Response(EndpointSerializer.written(webhooks.retire(self.principal, id)))
+        return Response(EndpointSerializer.written(webhooks.retire(self.principal, id, now=self.now)))
 
 
 class RotateSecret(Act):

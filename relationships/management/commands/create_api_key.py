@@ -47,14 +47,7 @@ class Command(BaseCommand):
             )
         except ValidationError as problem:
             raise CommandError("; ".join(problem.messages)) from None
-        security.note(
-            "key_issued",
-            now=now,
-            actor="system:create_api_key",
-            organisation_id=organisation.pk,
-            about=f"key:{key.prefix}",
-            details={"scopes": " ".join(key.scopes), "team": key.team_id},
-        )
+        security.note_key("key_issued", key, now=now, actor="system:create_api_key")
         until = f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "without end"
         self.stderr.write(f"{key.name}: {', '.join(key.scopes)}, {until}. The secret is not shown again.")
         self.stdout.write(secret)

@@ -10,7 +10,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
+from accounts import security
 from config import embedded, state
 
 
@@ -60,5 +62,6 @@ class Command(BaseCommand):
             command.append(f"--file={unfinished}")
         if subprocess.run(command, check=False).returncode:
             raise CommandError("no backup was made")
+        security.note("exported", now=timezone.now(), actor="system:db", about="database", details={"form": "dump"})
         if unfinished is not None:
             unfinished.replace(options["output"])

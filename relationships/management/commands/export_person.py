@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from accounts import security
 from accounts.roles import system_principal
 from relationships import queries
 from relationships.exports import person_html, person_json
@@ -29,10 +30,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         organisation = organisation_named(options["organisation"])
         principal = system_principal(organisation.pk, "export_person")
+        now = timezone.now()
         try:
-            record = queries.person(principal, options["contact"], now=timezone.now())
+            record = queries.person(principal, options["contact"], now=now)
         except queries.NotFound as unknown:
             raise CommandError(f"{str(unknown).capitalize()}: {options['contact']}") from unknown
+        security.note_export(f"contact:{record.contact.pk}", options["form"], now=now, principal=principal)
         chunks = FORMS[options["form"]](record)
         if options["output"] is None:
             for chunk in chunks:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from accounts import security
 from accounts.roles import system_principal
 from relationships import queries
 from relationships.management.organisations import organisation_named
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             )
         except (ValueError, queries.NotFound) as problem:
             raise CommandError(str(problem)) from problem
+        security.note_export(f"report:{options['name']}", options["form"], now=now, principal=principal)
         self._write(
             FORMS[options["form"]].render(snapshot, people=people(organisation.pk), zone=zone), options["output"]
         )

@@ -29,6 +29,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django_q.models import Schedule
 
+from accounts import security
 from accounts.models import Organisation, User
 from accounts.roles import Role
 from config import embedded, state
@@ -181,6 +182,14 @@ class Command(BaseCommand):
                     FIRST_ADMINISTRATOR, password, name="Administrator", organisation=organisation
                 )
                 User.objects.filter(pk=user.pk).update(has_generated_password=True)
+                security.note(
+                    "person_added",
+                    now=timezone.now(),
+                    actor="system:up",
+                    organisation_id=organisation.pk,
+                    about=f"user:{user.pk}",
+                    details=security.rights_of(user),
+                )
                 # Said before it is kept: a password that nobody saw would lock everybody out.
                 self.tell(f"First administrator: {FIRST_ADMINISTRATOR}")
                 self.tell(f"Password (shown only this once): {password}")

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
-from accounts.models import Organisation
+from accounts import security
+from accounts.roles import system_principal
 from relationships import event_store
 from relationships.domain.verification import Verdict
-from relationships.models.log import Ledger
+from relationships.management.organisations import organisation_and_ledger
 from relationships.models.roster import ClientExternalId
 
 
@@ -39,13 +41,13 @@ class Command(BaseCommand):
         if source := options["source"]:
             verdict = self._from_export(source, ticker)
         else:
-            ledger_id = self._ledger(options["organisation"])
+            organisation, ledger_id = organisation_and_ledger(options["organisation"])
             if options["client"]:
                 verdict = event_store.verify_stream(ledger_id, self._client(ledger_id, options["client"]))
             else:
                 verdict = event_store.verify(ledger_id, progress=ticker)
             if options["export"]:
-                self._export(ledger_id, options["export"], ticker)
+                self._export(organisation.pk, ledger_id, options["export"], ticker)
         ticker.done()
         self._tell(verdict)
 
@@ -54,14 +56,6 @@ class Command(BaseCommand):
         if problem:
             raise CommandError(f"position {problem.position}: {problem.kind}: {problem.detail}")
         self.stdout.write(f"{verdict.events} events, chain intact, head {verdict.head_hash.hex()}")
-
-    def _ledger(self, slug: str) -> int:
-        try:
-            return event_store.ledger_of(Organisation.objects.get(slug=slug).pk)
-        except Organisation.DoesNotExist as unknown:
-            raise CommandError(f"There is no organisation {slug!r}.") from unknown
-        except Ledger.DoesNotExist as none:
-            raise CommandError(f"The organisation {slug!r} has no log yet.") from none
 
     def _client(self, ledger_id: int, given: str) -> str:
         source, colon, external_id = given.partition(":")
@@ -74,12 +68,14 @@ class Command(BaseCommand):
             raise CommandError(f"There is no client {given!r}.")
         return stream_id
 
-    def _export(self, ledger_id: int, path: Path, ticker: _Ticker) -> None:
+    def _export(self, organisation_id: int, ledger_id: int, path: Path, ticker: _Ticker) -> None:
         try:
             with path.open("w", encoding="utf-8") as file:
                 event_store.export(ledger_id, file, progress=ticker)
         except OSError as problem:
             raise CommandError(f"{path}: {problem.strerror}") from problem
+        principal = system_principal(organisation_id, "verify_log")
+        security.note_export(f"ledger:{ledger_id}", "ndjson", now=timezone.now(), principal=principal)
 
     def _from_export(self, path: Path, ticker: _Ticker) -> Verdict:
         try:
