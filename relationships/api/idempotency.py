@@ -3,8 +3,9 @@
 1. The key is taken: one INSERT, so that of many at once one wins. It is leased for a minute to who runs the request.
 2. The work is done and the answer kept. A process may die on the way; when the lease is over the same request runs
    again. Views that are `idempotent` do both in one transaction, which leaves both or neither. Where that would hold
-   the ledger's lock for too long, views are `resumable`: what they record has ids that follow from the claim, so that
-   the second run finds what the first has left, and two at once cannot both record it.
+   the ledger's lock for too long, or a transaction while the network is waited for, views are `resumable`: what they
+   record has ids that follow from the claim, so that the second run finds what the first has left, and two at once
+   cannot both record it.
 3. Whoever comes with the same key and the same request gets that answer; with another request, a refusal.
 
 Neither the claim nor an answer that is kept by itself waits for the disk. A crash of the server loses a claim only

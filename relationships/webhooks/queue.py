@@ -268,26 +268,36 @@ def skip(principal: Principal, endpoint_id: str, delivery_id: str, *, now: datet
     return row_of(row)
 
 
-def note_test(endpoint: WebhookEndpoint, delivery_id: UUID, outcome: Outcome, *, now: datetime) -> None:
-    """Writes a test into the log of an endpoint: it was one attempt and is never repeated."""
+def tested(endpoint: WebhookEndpoint, delivery_id: UUID) -> WebhookDelivery | None:
+    """A test that was sent before; None when none was."""
+    return WebhookDelivery.objects.filter(pk=delivery_id, endpoint=endpoint, kind=TEST).first()
+
+
+def note_test(
+    endpoint: WebhookEndpoint, delivery_id: UUID, outcome: Outcome, *, began: datetime, now: datetime
+) -> WebhookDelivery:
+    """Writes a test into the log of an endpoint: it was one attempt and is never repeated. Whoever was first to write
+    it down is answered. Raises NotFound when the endpoint is gone."""
     with transaction.atomic():
         row = WebhookEndpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
         if row is None:
-            return
+            raise NotFound("there is no such endpoint")
+        if known := tested(row, delivery_id):
+            return known
         row.numbered += 1
         row.save(update_fields=["numbered"])
-        WebhookDelivery.objects.create(
+        return WebhookDelivery.objects.create(
             id=delivery_id,
             ledger_id=row.ledger_id,
             endpoint=row,
             number=row.numbered,
             key=f"test:{delivery_id}",
             kind=TEST,
-            happened_at=now,
-            created_at=now,
+            happened_at=began,
+            created_at=began,
             state=State.DELIVERED if outcome.ok else State.SKIPPED,
             attempts=1,
-            last_attempt_at=now,
+            last_attempt_at=began,
             finished_at=now,
             status=outcome.status,
             problem=outcome.problem[:300],

@@ -153,18 +153,36 @@ def attempt(url: str, body: bytes, headers: dict[str, str]) -> Outcome:
     return Outcome(reply.status, reply.retry_after, told)
 
 
-def test(principal: Principal, endpoint_id: str, *, now: datetime) -> Tried:
-    """Sends a test now, also to an endpoint that is switched off, and tells how it went. Raises NotFound."""
+def test(
+    principal: Principal,
+    endpoint_id: str,
+    *,
+    now: datetime,
+    delivery_id: str | None = None,  # noqa: PT028 - a test of an endpoint, not of ours
+) -> Tried:
+    """Sends a test now, also to an endpoint that is switched off, and tells how it went.
+
+    `delivery_id` names one that may have been sent before: then it is told how that went. Raises NotFound.
+    """
     endpoint = subscribers.find(principal, endpoint_id)
-    identity = UUID(uuid7(to_us(now) // 1000))
+    identity = UUID(delivery_id or uuid7(to_us(now) // 1000))
+    row = queue.tested(endpoint, identity) or _send_test(endpoint, identity, now)
+    assert row.finished_at is not None
+    return Tried(
+        delivery_id=str(row.pk),
+        ok=row.state == row.State.DELIVERED,
+        status=row.status,
+        problem=row.problem,
+        seconds=(row.finished_at - row.created_at).total_seconds(),
+    )
+
+
+def _send_test(endpoint: WebhookEndpoint, identity: UUID, now: datetime) -> WebhookDelivery:
     body = bodies.written(TEST, now, bodies.test_data(str(endpoint.pk), endpoint.url))
     began = time.monotonic()
     outcome = attempt(endpoint.url, body, _headers(endpoint, identity, body, now))
-    seconds = time.monotonic() - began
-    queue.note_test(endpoint, identity, outcome, now=now + timedelta(seconds=seconds))
-    return Tried(
-        delivery_id=str(identity), ok=outcome.ok, status=outcome.status, problem=outcome.problem, seconds=seconds
-    )
+    ended = now + timedelta(seconds=time.monotonic() - began)
+    return queue.note_test(endpoint, identity, outcome, began=now, now=ended)
 
 
 def _headers(endpoint: WebhookEndpoint, delivery_id: UUID, body: bytes, now: datetime) -> dict[str, str]:

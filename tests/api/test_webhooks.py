@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+from unittest import mock
 
 import pytest
+import time_machine
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks import Webhook
@@ -17,8 +23,9 @@ from relationships.models.integrations import IdempotencyKey
 from relationships.queries import ClientRow
 from tests.api.caller import Caller
 from tests.api.conftest import Keys
+from tests.api.test_idempotency import die_before_the_answer_is_kept
 from tests.commands.cast import NOW, Cast, assemble
-from tests.webhooks.receiver import Receiver, receiving
+from tests.webhooks.receiver import Got, Receiver, receiving
 
 NOBODY = "019ab900-1111-7222-8333-444455556666"
 
@@ -122,6 +129,57 @@ def test_an_endpoint_is_changed_tested_rotated_and_retired(
     assert rotated["previous_secret_until"]
     assert api.post(f"{path}/retire", {}).status == 200
     assert api.get(path).code == "not_found"
+
+
+@pytest.mark.database
+def test_no_transaction_is_held_while_a_test_is_sent(
+    transactional_db: None, api: Caller, stated: dict[str, Any], receiver: Receiver
+) -> None:
+    def look(handler: BaseHTTPRequestHandler, got: Got) -> int:
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(_IN_TRANSACTION)
+            seen.append(cursor.fetchone()[0])
+        return 200
+
+    seen: list[int] = []
+    id = api.post("/webhooks", stated).body["id"]
+    receiver.always = look
+    assert api.post(f"/webhooks/{id}/test", {}, Idempotency_Key="t").body["ok"] is True
+    assert seen == [0]
+
+
+_IN_TRANSACTION = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'
+"""
+
+
+def test_a_test_that_died_before_its_answer_is_told_and_not_sent_again(
+    api: Caller, stated: dict[str, Any], receiver: Receiver
+) -> None:
+    path = f"/webhooks/{api.post('/webhooks', stated).body['id']}"
+    receiver.answers = [503]
+    with die_before_the_answer_is_kept(), pytest.raises(KeyboardInterrupt):
+        api.post(f"{path}/test", {}, Idempotency_Key="t")
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        again, once_more = (api.post(f"{path}/test", {}, Idempotency_Key="t") for _ in range(2))
+    assert (again.body["status"], once_more.body) == (503, again.body)
+    [got] = receiver.got
+    assert got.id == again.body["delivery_id"]
+    assert len(api.get(f"{path}/deliveries", kind="webhook.test").body["data"]) == 1
+
+
+def test_a_test_that_died_before_it_was_written_down_is_sent_again_under_the_same_id(
+    api: Caller, stated: dict[str, Any], receiver: Receiver
+) -> None:
+    path = f"/webhooks/{api.post('/webhooks', stated).body['id']}"
+    dying = mock.patch("relationships.webhooks.queue.note_test", side_effect=KeyboardInterrupt)
+    with dying, pytest.raises(KeyboardInterrupt):
+        api.post(f"{path}/test", {}, Idempotency_Key="t")
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        assert api.post(f"{path}/test", {}, Idempotency_Key="t").body["ok"] is True
+    assert len({got.id for got in receiver.got}) == 1
+    assert len(receiver.got) == 2
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from rest_framework.response import Response
 from relationships import webhooks
 from relationships.domain.events import EVENT_TYPES
 from relationships.domain.fields import unknown_field
+from relationships.domain.ids import bound_to
 
 from ..errors import invalid
-from ..idempotency import idempotent
+from ..idempotency import idempotent, resumable
 from ..operations import Body, answer, operation, page_of
 from ..parameters import PAGE, Parameter, choice
 from ..resource import Resource
@@ -171,10 +172,12 @@ class Test(Act):
         request=_EMPTY,
         replies={200: answer(TriedSerializer, "How it went.")},
     )
-    @idempotent
+    @resumable
     def post(self, request: Request, id: str) -> Response:
         self.check_said()
-        return Response(TriedSerializer.written(webhooks.test(self.principal, id, now=self.now)))
+        delivery_id = bound_to(self.claim.id, 0) if self.claim else None
+        tried = webhooks.test(self.principal, id, delivery_id=delivery_id, now=self.now)
+        return Response(TriedSerializer.written(tried))
 
 
 class Deliveries(Resource):
