@@ -20,6 +20,7 @@ from tests.benchmarks.plain.models import TABLE
 
 OURS = "config.wsgi:application"
 PLAIN = "tests.benchmarks.plain.web:application"
+UNREACHED = 100_000_000  # requests a minute
 _START_S = 60
 
 
@@ -32,8 +33,9 @@ def prepare() -> None:
 
 
 @contextmanager
-def served(application: str) -> Iterator[int]:
-    """Serves an application with two workers, as the run-time role; gives the port."""
+def served(application: str, *, rate_limit: int = UNREACHED) -> Iterator[int]:
+    """Serves an application with two workers, as the run-time role; gives the port. `rate_limit` is by minute and key,
+    and counted though nobody reaches it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -42,7 +44,7 @@ def served(application: str) -> Iterator[int]:
             web_command(application, f"127.0.0.1:{port}", workers="2"),
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment(),
+            env=environment(rate_limit),
         )
         try:
             _wait(process, port)
@@ -52,8 +54,8 @@ def served(application: str) -> Iterator[int]:
             process.wait(timeout=30)
 
 
-def environment() -> dict[str, str]:
-    """The benchmark's database, and no limit to how much one key may send: it is counted all the same."""
+def environment(rate_limit: int = UNREACHED) -> dict[str, str]:
+    """The database of this process, as the run-time role."""
     where = connection.settings_dict
     database = f"postgresql://{settings.RUNTIME_ROLE}@/{where['NAME']}?host={quote(str(where['HOST']), safe='')}"
     own = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
@@ -63,7 +65,7 @@ def environment() -> dict[str, str]:
         "DATABASE_URL": database,
         "MIGRATE_DATABASE_URL": "",
         "DATA_DIR": str(settings.DATA_DIR),
-        "RATE_LIMIT": "100000000",
+        "RATE_LIMIT": str(rate_limit),
         "PYTHONPATH": paths,
     }
 
