@@ -93,6 +93,22 @@ SELECT low FROM search WHERE low = high
 """
 
 
+def last_recorded(ledger_id: int, below: Mapping[str, int | None], *, until_position: int) -> dict[str, datetime]:
+    """When each stream was last added to before a version (None: at all), and up to a position of the ledger.
+
+    Streams without such an event are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT wanted.stream::text, last.recorded_at"
+            " FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (stream, below)"
+            " CROSS JOIN LATERAL (SELECT e.recorded_at FROM relationships_event e"
+            " WHERE e.ledger_id = %s AND e.stream_id = wanted.stream AND e.position <= %s"
+            " AND (wanted.below IS NULL OR e.version < wanted.below) ORDER BY e.version DESC LIMIT 1) AS last",
+            [list(below), list(below.values()), ledger_id, until_position],
+        )
+        return dict(cursor.fetchall())
+
+
 def facts_of_stream(
     ledger_id: int, stream_id: str, *, after_version: int = 0, until_position: int | None = None
 ) -> list[Fact]:

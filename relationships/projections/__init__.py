@@ -12,7 +12,7 @@ from .generations import Superseded, behind, ensure_live, live, outdated, policy
 from .previewing import Aside, Cause, Move, Preview, Stand, preview
 from .projecting import project_many
 from .rebuilding import Progress, Rebuilt, rebuild
-from .sweeping import sweep
+from .sweeping import sweep, waiting
 from .turns import project
 from .working import fold_of, fold_whole
 
@@ -41,4 +41,5 @@ __all__ = [
     "project_many",
     "rebuild",
     "sweep",
+    "waiting",
 ]

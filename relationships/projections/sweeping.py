@@ -35,17 +35,22 @@ def _repair(generation: Generation, now: datetime) -> int:
     if position == generation.settled_position:
         return 0
     clients = behind(generation.ledger_id, generation)
-    hopeless = _hopeless(generation)
-    project_into(generation, [client for client in clients if client not in hopeless], now=now)
+    project_into(generation, _hopeful(generation.ledger_id, generation, clients), now=now)
     settle(generation, position)
     return len(clients)
 
 
-def _hopeless(generation: Generation) -> set[str]:
-    """Clients in quarantine without newer events."""
+def waiting(ledger_id: int, generation: Generation | None) -> list[str]:
+    """Ids of the clients that are behind and can be projected, in order; without a generation, of all."""
+    return _hopeful(ledger_id, generation, behind(ledger_id, generation))
+
+
+def _hopeful(ledger_id: int, generation: Generation | None, clients: list[str]) -> list[str]:
+    """Of these clients, those that are not in quarantine, or have newer events."""
     rows = Quarantine.objects.filter(generation=generation).values_list("client_id", "version")
-    versions = event_store.versions(generation.ledger_id, [str(client_id) for client_id, _ in rows])
-    return {str(client_id) for client_id, version in rows if versions.get(str(client_id)) == version}
+    versions = event_store.versions(ledger_id, [str(client_id) for client_id, _ in rows])
+    hopeless = {str(client_id) for client_id, version in rows if versions.get(str(client_id)) == version}
+    return [client_id for client_id in clients if client_id not in hopeless]
 
 
 def settle(generation: Generation, position: int) -> None:

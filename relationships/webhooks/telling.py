@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -26,7 +26,7 @@ from relationships.domain.instants import from_us, to_us
 from relationships.domain.judgement import STAGES, Period
 from relationships.event_store import Recorded
 from relationships.models.log import Event
-from relationships.models.projections import Quarantine, Revision, StagePeriod
+from relationships.models.projections import Generation, Revision, StagePeriod
 from relationships.models.reports import ReportRun
 from relationships.models.roster import Client
 from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
@@ -37,8 +37,7 @@ from .subscribers import principal_of
 
 logger = logging.getLogger(__name__)
 
-PAGE = 200  # events, or clients that time alone has moved, taken in at once
-BEHIND = 500  # clients not projected yet that are folded only to see whether time moves them
+PAGE = 200  # events, or clients that time alone may have moved, taken in at once
 # Revisions and reports are stamped before they are committed: so much later they may still come to light.
 LATE_TO_SHOW = timedelta(hours=1)
 WRITTEN_EVERY = timedelta(minutes=1)
@@ -61,14 +60,25 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """From one place of the log and moment to another, and the events in between."""
+    """From one place of the log and moment to another: the events in between, and the clients that time alone may have
+    moved. `cut`: many more were moved, a while later."""
 
     ledger_id: int
     position: int
     told: datetime
     events: list[Recorded]
     until: datetime
-    more: bool
+    moved: set[str] = field(default_factory=set)
+    cut: bool = False
+
+    @property
+    def full(self) -> bool:
+        return len(self.events) == PAGE
+
+    @property
+    def more(self) -> bool:
+        """Whether there is more to tell at once."""
+        return self.full or self.cut
 
     @property
     def to_position(self) -> int:
@@ -99,8 +109,8 @@ def _tell_together(
     ledger_id: int, position: int, told: datetime, endpoints: list[WebhookEndpoint], now: datetime
 ) -> bool:
     wanted = {kind for endpoint in endpoints for kind in endpoint.kinds}
-    stretch, moved = _stretch(ledger_id, position, told, now, STAGE_CHANGED in wanted)
-    notices = list(_notices(stretch, moved, endpoints, wanted))
+    stretch = _stretch(ledger_id, position, told, now, STAGE_CHANGED in wanted)
+    notices = list(_notices(stretch, endpoints, wanted))
     if not notices and not stretch.events and stretch.until - told < WRITTEN_EVERY:
         return stretch.more  # looking at the same quiet time again costs less than writing down that it was quiet
     with transaction.atomic():
@@ -119,57 +129,54 @@ def _tell_together(
     return stretch.more
 
 
-def _stretch(ledger_id: int, position: int, told: datetime, now: datetime, silence: bool) -> tuple[_Stretch, set[str]]:
-    """How far this step goes, and the clients that time alone may have moved within it."""
-    events = event_store.read_log(ledger_id, after=position, limit=PAGE)
-    full = len(events) == PAGE
-    # What is not read yet was recorded later than these, and may put off what time would bring.
-    until = max(told, *(event.recorded_at for event in events[-1:]), *(() if full else (now,)))
-    moved, cut = _moved(ledger_id, told, until, at_head=not full) if silence else ({}, False)
-    if cut:
-        until = max(moved.values())
-        events = [event for event in events if event.recorded_at <= until]
-    return _Stretch(ledger_id, position, told, events, until, full or cut), set(moved)
+def _stretch(ledger_id: int, position: int, told: datetime, now: datetime, silence: bool) -> _Stretch:
+    """How far this step goes.
 
-
-def _moved(ledger_id: int, told: datetime, until: datetime, *, at_head: bool) -> tuple[dict[str, datetime], bool]:
-    """Clients with a period that ends in this time, each with the first such moment; and whether there are more.
-
-    At the head of the log, those that the read tables are behind on are among them: what their latest events bring is
-    not written there yet.
+    While more than a page of the log is to be read, events alone are told, each after what time had brought its client
+    before it. What time has brought to all others is told at the head of the log, where the read tables know it.
     """
-    generation = projections.live(ledger_id)
-    if generation is None:
-        return {}, False
+    step = _Stretch(ledger_id, position, told, event_store.read_log(ledger_id, after=position, limit=PAGE), told)
+    if step.full:
+        return step
+    until, moved = max(told, now), set[str]()
+    if silence:
+        generation = projections.live(ledger_id)
+        waiting = projections.waiting(ledger_id, generation)
+        ended, until = _ended(generation, told, until)
+        # Read again, after the read tables: an event by which an end is no longer there is among these, or was told.
+        step = replace(step, events=event_store.read_log(ledger_id, after=position, limit=PAGE))
+        if step.full or len(waiting) > PAGE:
+            return step
+        moved = {*waiting, *ended}
+    if until < now:
+        # The clients of later events too: by these, an end within this time may no longer stand in the read tables.
+        moved |= {event.stream_id for event in step.events if event.recorded_at > until}
+        kept = [event for event in step.events if event.recorded_at <= until]
+        return replace(step, events=kept, until=until, moved=moved, cut=True)
+    return replace(step, until=max([until, *(event.recorded_at for event in step.events)]), moved=moved)
+
+
+def _ended(generation: Generation | None, told: datetime, until: datetime) -> tuple[set[str], datetime]:
+    """Clients with a period that ends in this time, the first page of them; and up to when these are all."""
     # By all stages and the end, because that is an index; the next period begins where one ends.
     ended = StagePeriod.objects.filter(
         generation=generation, stage__in=STAGES, ends_at__gt=told, ends_at__lte=until
     ).order_by("ends_at", "client_id")
     found = list(ended.values_list("client_id", "ends_at")[: PAGE + 1])
-    cut = len(found) > PAGE
-    if cut:
-        found = list(ended.filter(ends_at__lte=found[PAGE - 1][1]).values_list("client_id", "ends_at"))
-    moved: dict[str, datetime] = {}
-    for client_id, moment in found:
-        moved.setdefault(str(client_id), moment)
-    if at_head and not cut:
-        behind = projections.behind(ledger_id, generation)
-        hopeless = set(map(str, Quarantine.objects.filter(generation=generation).values_list("client_id", flat=True)))
-        for waiting in [one for one in behind if one not in hopeless][:BEHIND]:
-            moved.setdefault(waiting, told)
-    return moved, cut
+    if len(found) > PAGE:
+        until = found[PAGE - 1][1]
+        found = list(ended.filter(ends_at__lte=until).values_list("client_id", "ends_at"))
+    return {str(client_id) for client_id, _ in found}, until
 
 
 # ---------------------------------------------------------------------- what there is to tell
 
 
-def _notices(
-    stretch: _Stretch, moved: set[str], endpoints: list[WebhookEndpoint], wanted: set[str]
-) -> Iterator[Notice]:
+def _notices(stretch: _Stretch, endpoints: list[WebhookEndpoint], wanted: set[str]) -> Iterator[Notice]:
     """All that any of the endpoints may want, in the order in which it is to be told."""
     told: dict[tuple[str, int | None], list[Notice]] = {}
     if STAGE_CHANGED in wanted:
-        told = _stage_changes(stretch, moved)
+        told = _stage_changes(stretch)
     own_stream = event_store.ledger_stream(stretch.ledger_id)
     for event in stretch.events:
         yield from (one for one in told.get((event.stream_id, event.version), ()) if one.event_id is None)
@@ -191,15 +198,20 @@ def _notices(
         yield from _reports(stretch, min(endpoint.started_at for endpoint in endpoints))
 
 
-def _stage_changes(stretch: _Stretch, moved: set[str]) -> dict[tuple[str, int | None], list[Notice]]:
+def _stage_changes(stretch: _Stretch) -> dict[tuple[str, int | None], list[Notice]]:
     """Notices by client and by the version that they come along with; None for those after the last event."""
-    own_stream = event_store.ledger_stream(stretch.ledger_id)
-    news: dict[str, list[Recorded]] = {client_id: [] for client_id in moved}
+    news: dict[str, list[Recorded]] = {client_id: [] for client_id in stretch.moved}
     for event in stretch.events:
-        if event.stream_id != own_stream:
-            news.setdefault(event.stream_id, []).append(event)
+        news.setdefault(event.stream_id, []).append(event)
+    news.pop(event_store.ledger_stream(stretch.ledger_id), None)
     if not news:
         return {}
+    # With a client's latest event all was told that time had brought it before, wherever `told` stands.
+    heard = event_store.last_recorded(
+        stretch.ledger_id,
+        {client_id: fresh[0].version if fresh else None for client_id, fresh in news.items()},
+        until_position=stretch.to_position,
+    )
     policy = projections.policy_of(projections.live(stretch.ledger_id))
     found: dict[tuple[str, int | None], list[Notice]] = {}
     for client_id, facts in event_store.facts_by_stream(
@@ -211,7 +223,7 @@ def _stage_changes(stretch: _Stretch, moved: set[str]) -> dict[tuple[str, int | 
                 facts,
                 [News(event.version, to_us(event.recorded_at)) for event in fresh],
                 policy,
-                told=to_us(stretch.told),
+                told=to_us(max(stretch.told, heard.get(client_id, stretch.told))),
                 until=to_us(stretch.until),
             ):
                 cause = next((event for event in fresh if event.event_id == change.event_id), None)
@@ -248,12 +260,16 @@ def _standing(period: Period | None) -> dict[str, str] | None:
 
 def _revisions(stretch: _Stretch) -> Iterator[Notice]:
     """Revisions whose event has been told. One may be noted a while after its event, or a while before this step."""
-    noted = Revision.objects.filter(
-        ledger_id=stretch.ledger_id, noted_at__gt=stretch.told - LATE_TO_SHOW, noted_at__lte=stretch.until
-    ).order_by("noted_at", "pk")
+    noted = Revision.objects.filter(ledger_id=stretch.ledger_id).order_by("noted_at", "pk")
+    if stretch.full:
+        noted = noted.filter(client_id__in={event.stream_id for event in stretch.events})
+    else:
+        noted = noted.filter(noted_at__gt=stretch.told - LATE_TO_SHOW, noted_at__lte=stretch.until)
     rows = list(noted.values_list("pk", "client_id", "version", "noted_at"))
     clients, versions = {row[1] for row in rows}, {row[2] for row in rows}
     places = Event.objects.filter(ledger_id=stretch.ledger_id, stream_id__in=clients, version__in=versions)
+    if stretch.full:
+        places = places.filter(position__gt=stretch.position)
     passed = {
         (client, version): (position, event_id)
         for client, version, position, event_id in places.filter(position__lte=stretch.to_position).values_list(

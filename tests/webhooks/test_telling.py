@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from accounts.roles import Role
 from relationships import commands, event_store, projections, queries
+from relationships.domain.instants import from_us, to_us
 from relationships.domain.policy import DEFAULT_POLICY, Policy
-from relationships.models.projections import Revision
+from relationships.models.projections import Quarantine, Revision
 from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
+from relationships.projections import projecting
 from relationships.webhooks import telling
+from relationships.webhooks.changes import News, changes
 from tests.commands.cast import DAY, Cast
 from tests.webhooks.cast import SECOND, Post
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
+STANDING = ("stage", "health")
 
 
 def types(bodies: list[Any]) -> list[str]:
@@ -174,6 +181,149 @@ def test_a_period_of_a_client_that_is_not_projected_yet_is_told_at_its_moment(
     assert [body["data"]["after"]["since"] for body in bodies] == [first.begins_at.isoformat().replace("+00:00", "Z")]
 
 
+# ---------------------------------------------------------------------- by silence alone, whatever else goes on
+
+
+def met_and_then_silent(post: Post, name: str = "Brightwater Foods") -> tuple[str, Any]:
+    """A client that was met just now, and the moment at which silence alone moves it."""
+    client = post.cast.client(name, now=post.now)
+    post.cast.record(client, "meeting_held", post.now, mode="in_person")
+    timeline = queries.timeline(post.cast.system, client.id, now=post.now).data
+    return client.id, next(period.begins_at for period in timeline if period.begins_at > post.now)
+
+
+def silent_moments(bodies: list[Any], client_id: str) -> list[str]:
+    """When silence alone moved a client, as it was told; each change has to go on from the one before."""
+    own = [body["data"] for body in bodies if body["data"]["client_id"] == client_id]
+    for one, following in pairwise(own):
+        assert [one["after"][name] for name in STANDING] == [following["before"][name] for name in STANDING]
+    return [one["at"] for one in own if one["event_id"] is None]
+
+
+def moments_by_the_log(post: Post, client_id: str, started: datetime) -> list[str]:
+    """When silence alone moved a client since a moment, event by event as they were recorded."""
+    facts = event_store.facts_of_stream(post.cast.ledger_id, client_id)
+    recorded = event_store.read_stream(post.cast.ledger_id, client_id)
+    news = [News(event.version, to_us(event.recorded_at)) for event in recorded if event.recorded_at > started]
+    changed = changes(facts, news, DEFAULT_POLICY, told=to_us(started), until=to_us(post.now))
+    return [written(from_us(change.at)) for _, change in changed if change.event_id is None]
+
+
+def written(moment: Any) -> str:
+    return str(moment.isoformat().replace("+00:00", "Z"))
+
+
+def go_often(post: Post, later: timedelta = SECOND) -> list[Any]:
+    return post.go(later) + [body for _ in range(4) for body in post.go()]
+
+
+@contextmanager
+def nothing_projected() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("relationships.commands.events.projections.project", lambda *_, **__: None)
+        patch.setattr("relationships.commands.events.projections.project_many", lambda *_, **__: None)
+        yield
+
+
+def test_a_moment_that_passed_before_a_backlog_is_told_though_a_late_event_in_it_covers_the_silence(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "PAGE", 3)
+    client, moment = met_and_then_silent(post)
+    other = post.cast.client("Other", now=post.now)
+    post.endpoint("stage.changed")
+    post.now = moment + HOUR
+    for number in range(7):
+        post.cast.record(other, "note_added", post.now, now=post.now + number * SECOND, text="Nobody there.")
+    late = post.now + 2 * HOUR
+    post.cast.record(client, "call_held", moment - DAY, now=late, direction="mutual", channel="phone")
+    assert silent_moments(go_often(post, 3 * HOUR), client) == [written(moment)]
+
+
+def test_a_moment_of_a_client_that_is_not_projected_yet_is_told_while_a_backlog_is(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "PAGE", 3)
+    client, _ = met_and_then_silent(post)
+    other = post.cast.client("Other", now=post.now)
+    post.endpoint("stage.changed")
+    post.now += DAY
+    with nothing_projected():
+        post.cast.record(client, "call_held", post.now, now=post.now, direction="mutual", channel="phone")
+    timeline = queries.timeline(post.cast.system, client, now=post.now).data
+    moment = next(period.begins_at for period in timeline if period.begins_at > post.now)
+    assert silent_moments(go_often(post, moment - post.now - HOUR), client) == []
+    post.now = moment + SECOND
+    for number in range(7):
+        post.cast.record(other, "note_added", post.now, now=post.now + number * SECOND, text="Nobody there.")
+    assert silent_moments(go_often(post, HOUR), client) == [written(moment)]
+
+
+def test_when_more_wait_to_be_projected_than_are_looked_at_their_moments_wait_and_none_is_lost(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "PAGE", 2)
+    clients = [met_and_then_silent(post, f"Client {number}")[0] for number in range(5)]
+    post.endpoint("stage.changed")
+    post.now += DAY
+    with nothing_projected():
+        for client in clients:
+            post.cast.record(client, "call_held", post.now, now=post.now, direction="mutual", channel="phone")
+        timeline = queries.timeline(post.cast.system, clients[0], now=post.now).data
+        moment = next(period.begins_at for period in timeline if period.begins_at > post.now)
+        bodies = go_often(post) + go_often(post, moment + HOUR - post.now)
+    projections.sweep(post.now)
+    bodies += go_often(post)
+    for client in clients:
+        assert silent_moments(bodies, client) == [written(moment)]
+
+
+def test_a_client_that_came_out_of_quarantine_is_told_before_it_is_projected(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = met_and_then_silent(post)
+    post.endpoint("stage.changed")
+    started = post.now
+    post.now += DAY
+    with monkeypatch.context() as patch:
+        patch.setattr(projecting, "go_on", Mock(side_effect=ZeroDivisionError("stumbled")))
+        post.cast.record(client, "call_held", post.now, now=post.now, direction="mutual", channel="phone")
+    assert Quarantine.objects.count() == 1
+    post.now += DAY
+    with nothing_projected():
+        post.cast.record(client, "call_held", post.now, now=post.now, direction="mutual", channel="phone")
+    bodies = [body for _ in range(80) for body in post.go(DAY)]
+    moments = moments_by_the_log(post, client, started)
+    assert moments
+    assert silent_moments(bodies, client) == moments
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_small_pages_and_projected_late_each_moment_is_told_once_and_none_is_left_out(
+    post: Post, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """What is told by small pages, with read tables that lag, is what is told event by event as they come."""
+    monkeypatch.setattr(telling, "PAGE", 2)
+    dice = random.Random(seed)
+    clients = [met_and_then_silent(post, f"Client {number}")[0] for number in range(4)]
+    post.endpoint("stage.changed")
+    started, bodies = post.now, []
+    for _ in range(40):
+        post.now += dice.choice([HOUR, DAY, 20 * DAY])
+        at = post.now - dice.choice([timedelta(), HOUR, 3 * DAY, 40 * DAY])
+        with nothing_projected() if dice.random() < 0.4 else nullcontext():
+            post.cast.record(dice.choice(clients), "call_held", at, now=post.now, direction="mutual", channel="phone")
+        if dice.random() < 0.3:
+            projections.sweep(post.now)
+        if dice.random() < 0.4:
+            bodies += post.go()
+    projections.sweep(post.now)
+    for _ in range(40):
+        bodies += post.go()
+    for client in clients:
+        assert silent_moments(bodies, client) == moments_by_the_log(post, client, started)
+
+
 # ---------------------------------------------------------------------- what is never told
 
 
@@ -237,6 +387,23 @@ def test_a_backlog_is_told_page_by_page(post: Post, monkeypatch: pytest.MonkeyPa
         post.cast.record(client, "meeting_held", post.now - hour * HOUR, now=post.now, mode="video")
     versions = [body["data"]["version"] for _ in range(8) for body in post.go()]
     assert versions == list(range(1, 22))
+
+
+def test_in_a_backlog_each_revision_is_told_once_and_after_its_event(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "PAGE", 2)
+    client = post.cast.client(now=post.now - 50 * DAY)
+    post.endpoint("event.recorded", "answer.revised")
+    late = []
+    for days in range(5):
+        made = post.cast.record(client, "meeting_held", post.now - (20 + days) * DAY, now=post.now, mode="in_person")
+        late.append(made.event.event_id)
+    bodies = go_often(post)
+    revised = [body["data"]["cause"][0] for body in bodies if body["type"] == "answer.revised"]
+    assert revised == late
+    order = [body["data"].get("event_id") or body["data"]["cause"][0] for body in bodies]
+    assert all(order.index(one) < len(order) - 1 - order[::-1].index(one) for one in late)
 
 
 def test_many_clients_that_time_moves_at_once_are_told_page_by_page(
