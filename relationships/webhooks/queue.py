@@ -25,13 +25,14 @@ from relationships.queries.events import EPOCH
 from relationships.queries.paging import Order, one_of, page, place_of
 from relationships.queries.scope import checked_limit
 
-from . import egress, schedule, subscribers
+from . import schedule, subscribers
 from .kinds import TEST
 from .rows import DeliveryRow
 
 LIST = "webhookdeliveries1"
-# Longer than an attempt can take, so that only a dead sender's work is done again.
-LEASE = timedelta(seconds=egress.TOTAL_S + 30)
+# Short, so that a dead sender's work is soon done again; who lives renews it while an attempt lasts. One that is late
+# with that costs a repetition under the same id: the next of a client goes out when this one has arrived, by whomever.
+LEASE = timedelta(seconds=10)
 KEPT = timedelta(days=30)
 GIVEN_UP_AFTER = timedelta(days=5)
 
@@ -64,8 +65,11 @@ def due_endpoints(*, now: datetime) -> list[WebhookEndpoint]:
     return list(found.order_by("pk"))
 
 
-def claim(ledger_id: int, endpoint_ids: Collection[UUID], *, limit: int, now: datetime) -> list[WebhookDelivery]:
-    """Takes deliveries of these endpoints, at most `limit` of each, that are due and held back by none.
+def claim(
+    ledger_id: int, endpoint_ids: Collection[UUID], *, limit: int, now: datetime, until: datetime
+) -> list[WebhookDelivery]:
+    """Takes deliveries of these endpoints, at most `limit` of each, that are due and held back by none; they are leased
+    until then.
 
     Counts the attempt that is to come; one that has had them all is parked instead.
     """
@@ -78,7 +82,7 @@ def claim(ledger_id: int, endpoint_ids: Collection[UUID], *, limit: int, now: da
                     "endpoints": list(endpoint_ids),
                     "limit": limit,
                     "now": now,
-                    "until": now + LEASE,
+                    "until": until,
                     "by": uuid4(),
                 },
             )
@@ -122,6 +126,13 @@ RETURNING claimed.id
 def _due(now: datetime) -> Q:
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
     return free & Q(state=State.WAITING, next_attempt_at__lte=now)
+
+
+def hold(claimed: Collection[WebhookDelivery], *, until: datetime) -> None:
+    """Renews the leases of what is on its way; nothing happens where somebody else has taken one."""
+    if claimed:
+        held = Q(pk__in=[one.pk for one in claimed], lease_by__in={one.lease_by for one in claimed})
+        WebhookDelivery.objects.filter(held, state=State.WAITING).update(lease_until=until)
 
 
 def finish(ended: Sequence[tuple[WebhookDelivery, Outcome]], *, now: datetime) -> int:

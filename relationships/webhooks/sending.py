@@ -44,11 +44,13 @@ class Sender:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="webhook")
         self.threads = threads
         self.running: dict[Sent, WebhookDelivery] = {}
+        self.held_at: datetime | None = None
 
     def turn(self, *, now: datetime) -> bool:
         """Everything that can be done now, without waiting for any answer; True when there is more to do at once."""
         self.note(now=now)
-        more = False
+        self._hold(now)
+        began, more = time.monotonic(), False
         for ledger_id in telling.ledgers():
             try:
                 more |= _tell(ledger_id, now)
@@ -56,8 +58,11 @@ class Sender:
                 raise
             except Exception:
                 logger.exception("nothing can be told of ledger %s; the others go on", ledger_id)
+        told_at = now + timedelta(seconds=time.monotonic() - began)  # it may have taken long, and a lease is short
+        self._hold(told_at)
         for (ledger_id, limit), endpoint_ids in self._room(now).items():
-            self._send(queue.claim(ledger_id, endpoint_ids, limit=limit, now=now), now)
+            until = told_at + queue.LEASE
+            self._send(queue.claim(ledger_id, endpoint_ids, limit=limit, now=now, until=until), now)
         return more
 
     def wait(self, seconds: float) -> None:
@@ -82,8 +87,15 @@ class Sender:
 
     def close(self, *, now: datetime) -> None:
         """The same, and no more turns."""
+        queue.hold(self.running.values(), until=now + timedelta(seconds=egress.TOTAL_S) + queue.LEASE)
         self.finish(now=now)
         self.pool.shutdown()
+
+    def _hold(self, now: datetime) -> None:
+        """Lets others know in time that what is on its way is not given up."""
+        if self.held_at is None or now - self.held_at >= queue.LEASE / 3:
+            queue.hold(self.running.values(), until=now + queue.LEASE)
+            self.held_at = now
 
     def _room(self, now: datetime) -> dict[tuple[int, int], list[UUID]]:
         """The endpoints with something due, by their ledger and how many more may be on their way to each."""

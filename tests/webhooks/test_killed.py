@@ -35,7 +35,7 @@ import django
 django.setup()
 from django.core.management import call_command
 from relationships.webhooks import queue
-queue.LEASE = timedelta(seconds=1)  # else a test would wait 45 seconds after each kill
+queue.LEASE = timedelta(seconds=1)  # else a test would wait ten seconds after each kill
 call_command("send_webhooks")
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -257,7 +258,7 @@ def test_endpoints_that_hang_delay_no_other(cast: Cast, receiver: Receiver) -> N
 
 
 def claim(endpoint: WebhookEndpoint, now: datetime) -> list[WebhookDelivery]:
-    return queue.claim(endpoint.ledger_id, [endpoint.pk], limit=9, now=now)
+    return queue.claim(endpoint.ledger_id, [endpoint.pk], limit=9, now=now, until=now + queue.LEASE)
 
 
 def test_no_more_is_taken_than_asked_for(post: Post) -> None:
@@ -268,7 +269,8 @@ def test_no_more_is_taken_than_asked_for(post: Post) -> None:
     post.sender.turn(now=post.now)
     post.sender.finish(now=post.now)
     later = post.now + MINUTE
-    taken = queue.claim(endpoints[0].ledger_id, [one.pk for one in endpoints], limit=2, now=later)
+    ids = [one.pk for one in endpoints]
+    taken = queue.claim(endpoints[0].ledger_id, ids, limit=2, now=later, until=later + MINUTE)
     assert sorted(one.endpoint_id for one in taken) == sorted(one.pk for one in endpoints for _ in range(2))
 
 
@@ -279,12 +281,40 @@ def test_a_result_that_comes_after_the_lease_changes_nothing(post: Post) -> None
     post.go()
     later = post.now + 10 * SECOND
     (slow,) = claim(endpoint, later)
-    assert claim(endpoint, later + 20 * SECOND) == []
+    assert claim(endpoint, later + queue.LEASE - SECOND) == []
     (quick,) = claim(endpoint, later + queue.LEASE)
     assert quick.pk == slow.pk
     assert queue.finish([(slow, Outcome(problem="too late"))], now=later + MINUTE) == 0
     assert queue.finish([(quick, Outcome(200))], now=later + MINUTE) == 1
     assert (WebhookDelivery.objects.get().state, WebhookDelivery.objects.get().attempts) == ("delivered", 3)
+
+
+def test_what_a_living_sender_has_under_way_no_other_takes_and_what_a_dead_one_had_is_taken_soon(post: Post) -> None:
+    post.endpoint("event.recorded")
+    post.cast.client(now=post.now)
+    answered = threading.Event()
+
+    def late(handler: BaseHTTPRequestHandler, got: Got) -> int:
+        answered.wait(30)
+        return 200
+
+    post.receiver.answers = [late]
+    other = webhooks.Sender(threads=2)
+    post.now += SECOND
+    post.sender.turn(now=post.now)
+    for _ in range(6):
+        post.now += queue.LEASE / 2
+        post.sender.turn(now=post.now)
+        other.turn(now=post.now)
+        assert not other.running
+    post.now += queue.LEASE + SECOND
+    other.turn(now=post.now)
+    assert len(other.running) == 1, "the first has not been heard of for longer than its lease"
+    answered.set()
+    other.close(now=post.now)
+    post.sender.finish(now=post.now)
+    assert len({got.id for got in post.receiver.got}) == 1
+    assert WebhookDelivery.objects.get().attempts == 2
 
 
 def test_one_that_kills_its_senders_is_parked_after_ten(post: Post) -> None:
