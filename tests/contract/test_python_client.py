@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import re
-import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -16,46 +13,23 @@ from typing import Any
 import pytest
 
 from tests.contract.fuzzing import DOCUMENT
+from tests.contract.integrator import client_of, generate, models, operation
 from tests.installation import Installation
 
 pytestmark = [pytest.mark.contract, pytest.mark.slow]
 
-PACKAGE = "generated_client"
-# The generator writes bodies of JSON; that a backlog may also come as NDJSON it leaves out, and says so.
-KNOWN_GAP = "Unsupported content type application/x-ndjson"
-
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of the generated package, which can be imported; what the generator said goes before the gap."""
+    """The name of the generated package, which can be imported."""
     folder = tmp_path_factory.mktemp("generated")
-    command = [
-        sys.executable, "-m", "openapi_python_client", "generate", "--path", str(DOCUMENT), "--meta", "none",
-        "--output-path", str(folder / PACKAGE),
-    ]  # fmt: skip
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}, timeout=300
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    assert said.count("WARNING") == said.count(KNOWN_GAP) == 2, said
-    sys.path.insert(0, str(folder))
-    yield PACKAGE
+    yield generate(str(DOCUMENT), folder, "generated_client")
     sys.path.remove(str(folder))
 
 
 @pytest.fixture
 def client(generated: str, server: Installation, key: str) -> Any:
-    return importlib.import_module(f"{generated}.client").AuthenticatedClient(base_url=server.url, token=key)
-
-
-def operation(generated: str, tag: str, name: str) -> Any:
-    return importlib.import_module(f"{generated}.api.{tag}.{name}")
-
-
-def models(generated: str) -> Any:
-    return importlib.import_module(f"{generated}.models")
+    return client_of(generated, server.url, key)
 
 
 def test_it_names_each_thing_once(generated: str) -> None:
