@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import security
@@ -66,30 +66,25 @@ def due_endpoints(*, now: datetime) -> list[WebhookEndpoint]:
 
 
 def claim(
-    ledger_id: int, endpoint_ids: Collection[UUID], *, limit: int, now: datetime, until: datetime
+    ledger_id: int, room: Sequence[tuple[WebhookEndpoint, int]], *, by: UUID, now: datetime, until: datetime
 ) -> list[WebhookDelivery]:
-    """Takes deliveries of these endpoints, at most `limit` of each, that are due and held back by none; they are leased
-    until then.
+    """Takes deliveries that are due and held back by none, of each of these endpoints at most so many.
 
-    Counts the attempt that is to come; one that has had them all is parked instead.
+    They are leased to `by` until then. Counts the attempt that is to come; one that has had them all is parked instead.
     """
+    endpoints = {endpoint.pk: endpoint for endpoint, _ in room}
+    asked = {
+        "ledger": ledger_id,
+        "endpoints": list(endpoints),
+        "limits": [limit for _, limit in room],
+        "now": now,
+        "until": until,
+        "by": by,
+    }
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _CLAIM,
-                {
-                    "ledger": ledger_id,
-                    "endpoints": list(endpoint_ids),
-                    "limit": limit,
-                    "now": now,
-                    "until": until,
-                    "by": uuid4(),
-                },
-            )
-            ids = [row[0] for row in cursor.fetchall()]
-        found = WebhookDelivery.objects.filter(pk__in=ids).select_related("endpoint__ledger")
-        rows = list(found.order_by("endpoint_id", "number")) if ids else []
+        rows = sorted(WebhookDelivery.objects.raw(_CLAIM, asked), key=lambda row: (row.endpoint_id, row.number))
         for row in rows:
+            row.endpoint = endpoints[row.endpoint_id]
             if row.attempts > schedule.ATTEMPTS:  # its senders died before they could say why
                 row.lease_by = row.lease_until = None
                 row.problem = row.problem or "the sender stopped in the middle, each time"
@@ -102,7 +97,7 @@ _TABLE = WebhookDelivery._meta.db_table
 # Materialized: joined as a subquery, it may be run again for each row, and takes up to the limit each time.
 _CLAIM = f"""
 WITH taken AS MATERIALIZED (
-    SELECT free.id FROM unnest(%(endpoints)s::uuid[]) AS wanted (endpoint)
+    SELECT free.id FROM unnest(%(endpoints)s::uuid[], %(limits)s::int[]) AS wanted (endpoint, most)
      CROSS JOIN LATERAL (
            SELECT free.id FROM "{_TABLE}" free
             WHERE free.ledger_id = %(ledger)s AND free.endpoint_id = wanted.endpoint
@@ -112,14 +107,14 @@ WITH taken AS MATERIALIZED (
                   SELECT FROM "{_TABLE}" earlier
                    WHERE earlier.endpoint_id = free.endpoint_id AND earlier.client_id = free.client_id
                      AND earlier.number < free.number AND earlier.state IN ('waiting', 'parked'))
-            ORDER BY free.next_attempt_at, free.number LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            ORDER BY free.next_attempt_at, free.number LIMIT wanted.most FOR UPDATE SKIP LOCKED
            ) AS free
 )
 UPDATE "{_TABLE}" claimed
    SET lease_by = %(by)s, lease_until = %(until)s, attempts = claimed.attempts + 1, last_attempt_at = %(now)s
   FROM taken
  WHERE claimed.id = taken.id AND claimed.ledger_id = %(ledger)s
-RETURNING claimed.id
+RETURNING claimed.*
 """
 
 
@@ -139,51 +134,50 @@ def finish(ended: Sequence[tuple[WebhookDelivery, Outcome]], *, now: datetime) -
     """Writes down how attempts ended; answers for how many. Nothing is written where somebody else has the lease."""
     if not ended:
         return 0
+    arrived = [(claimed, outcome) for claimed, outcome in ended if outcome.ok]
+    troubled = [(claimed, outcome) for claimed, outcome in ended if not outcome.ok]
     with transaction.atomic():
         told = WebhookEndpoint.objects.filter(pk__in={claimed.endpoint_id for claimed, _ in ended})
-        by_id = {endpoint.pk: endpoint for endpoint in told.order_by("pk").select_for_update()}
-        waiting = WebhookDelivery.objects.filter(pk__in=[claimed.pk for claimed, _ in ended], state=State.WAITING)
-        rows = {row.pk: row for row in waiting.order_by("pk").select_for_update()}
-        arrived: dict[int | None, list[WebhookDelivery]] = {}
-        written = 0
-        for claimed, outcome in ended:
-            row, endpoint = rows.get(claimed.pk), by_id.get(claimed.endpoint_id)
-            if row is None or endpoint is None or row.lease_by != claimed.lease_by:
-                continue
-            written += 1
-            if outcome.ok:
-                arrived.setdefault(outcome.status, []).append(row)
-            else:
-                _note_trouble(row, endpoint, outcome, now)
-        for status, delivered in arrived.items():
-            _note_arrival(delivered, status, now)
+        list(told.order_by("pk").select_for_update().values_list("pk"))
+        return _note_arrivals(arrived, now) + sum(_note_trouble(*one, now) for one in troubled)
+
+
+def _note_arrivals(arrived: list[tuple[WebhookDelivery, Outcome]], now: datetime) -> int:
+    """What went well, all at once: nearly everything does."""
+    alike: dict[tuple[int | None, UUID | None], list[UUID]] = {}
+    for claimed, outcome in arrived:
+        alike.setdefault((outcome.status, claimed.lease_by), []).append(claimed.pk)
+    written = 0
+    for (status, lease_by), ids in alike.items():
+        written += WebhookDelivery.objects.filter(pk__in=ids, state=State.WAITING, lease_by=lease_by).update(
+            state=State.DELIVERED,
+            status=status,
+            problem="",
+            next_attempt_at=None,
+            finished_at=now,
+            lease_by=None,
+            lease_until=None,
+        )
+    if arrived:
+        told = WebhookEndpoint.objects.filter(pk__in={claimed.endpoint_id for claimed, _ in arrived})
+        told.update(last_success_at=now, failing_since=None)
     return written
 
 
-def _note_arrival(delivered: list[WebhookDelivery], status: int | None, now: datetime) -> None:
-    """What went well, all at once: nearly everything does."""
-    WebhookDelivery.objects.filter(pk__in=[row.pk for row in delivered]).update(
-        state=State.DELIVERED,
-        status=status,
-        problem="",
-        next_attempt_at=None,
-        finished_at=now,
-        lease_by=None,
-        lease_until=None,
-    )
-    told = WebhookEndpoint.objects.filter(pk__in={row.endpoint_id for row in delivered})
-    told.update(last_success_at=now, failing_since=None)
-
-
-def _note_trouble(row: WebhookDelivery, endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> None:
+def _note_trouble(claimed: WebhookDelivery, outcome: Outcome, now: datetime) -> int:
+    held = WebhookDelivery.objects.select_related("endpoint").select_for_update(of=("self",))
+    row = held.filter(pk=claimed.pk, state=State.WAITING, lease_by=claimed.lease_by).first()
+    if row is None:
+        return 0
     row.lease_by = row.lease_until = None
     row.status, row.problem = outcome.status, outcome.problem[:300]
     if outcome.withheld:
         _end(row, State.SKIPPED, now)
     else:
         _put_off(row, outcome, now)
-        _note_failure(endpoint, outcome, now)
+        _note_failure(row.endpoint, outcome, now)
     row.save()
+    return 1
 
 
 def _put_off(row: WebhookDelivery, outcome: Outcome, now: datetime) -> None:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import DatabaseError
 
@@ -43,6 +43,7 @@ class Sender:
     def __init__(self, *, threads: int = THREADS) -> None:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="webhook")
         self.threads = threads
+        self.identity = uuid4()
         self.running: dict[Sent, WebhookDelivery] = {}
         self.held_at: datetime | None = None
 
@@ -60,9 +61,9 @@ class Sender:
                 logger.exception("nothing can be told of ledger %s; the others go on", ledger_id)
         told_at = now + timedelta(seconds=time.monotonic() - began)  # it may have taken long, and a lease is short
         self._hold(told_at)
-        for (ledger_id, limit), endpoint_ids in self._room(now).items():
+        for ledger_id, room in self._room(now).items():
             until = told_at + queue.LEASE
-            self._send(queue.claim(ledger_id, endpoint_ids, limit=limit, now=now, until=until), now)
+            self._send(queue.claim(ledger_id, room, by=self.identity, now=now, until=until), now)
         return more
 
     def wait(self, seconds: float) -> None:
@@ -97,12 +98,12 @@ class Sender:
             queue.hold(self.running.values(), until=now + queue.LEASE)
             self.held_at = now
 
-    def _room(self, now: datetime) -> dict[tuple[int, int], list[UUID]]:
-        """The endpoints with something due, by their ledger and how many more may be on their way to each."""
+    def _room(self, now: datetime) -> dict[int, list[tuple[WebhookEndpoint, int]]]:
+        """The endpoints with something due, by their ledger, and how many more may be on their way to each."""
         under_way = Counter(claimed.endpoint_id for claimed in self.running.values())
         failing = sum(claimed.endpoint.failing_since is not None for claimed in self.running.values())
         free = self.threads - len(self.running)
-        room: dict[tuple[int, int], list[UUID]] = {}
+        room: dict[int, list[tuple[WebhookEndpoint, int]]] = {}
         # Those with the fewest under way first: when there is not room for all, everybody's turn comes.
         for endpoint in sorted(queue.due_endpoints(now=now), key=lambda one: under_way[one.pk]):
             if endpoint.failing_since is None:
@@ -112,7 +113,7 @@ class Sender:
                 failing += max(0, limit)
             if limit > 0:
                 free -= limit
-                room.setdefault((endpoint.ledger_id, limit), []).append(endpoint.pk)
+                room.setdefault(endpoint.ledger_id, []).append((endpoint, limit))
         return room
 
     def _send(self, claimed: list[WebhookDelivery], now: datetime) -> None:

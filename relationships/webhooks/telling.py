@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from relationships import event_store, projections
 from relationships.domain.ids import uuid7
@@ -119,13 +119,7 @@ def _tell_together(
             .select_related("ledger")
             .filter(pk__in=[endpoint.pk for endpoint in endpoints], position=position, told_until=told, enabled=True)
         )
-        held = list(standing.order_by("pk"))
-        for endpoint in held:
-            if _write(endpoint, notices, now):
-                endpoint.save(update_fields=["numbered"])
-        WebhookEndpoint.objects.filter(pk__in=[endpoint.pk for endpoint in held]).update(
-            position=stretch.to_position, told_until=stretch.until
-        )
+        _write(list(standing.order_by("pk")), stretch, notices, now)
     return stretch.more
 
 
@@ -303,10 +297,24 @@ def _reports(stretch: _Stretch, started: datetime) -> Iterator[Notice]:
 # ---------------------------------------------------------------------- whom it is told
 
 
-def _write(endpoint: WebhookEndpoint, notices: Sequence[Notice], now: datetime) -> int:
-    """Numbers what this endpoint wants and may know, and writes it down; answers how much that was."""
-    mine = list(_unknown(endpoint, _visible(endpoint, [one for one in notices if _wants(endpoint, one)])))
-    made = [
+def _write(endpoints: list[WebhookEndpoint], stretch: _Stretch, notices: Sequence[Notice], now: datetime) -> None:
+    """Writes down what each of the locked endpoints wants and may know, and moves them on."""
+    made: list[WebhookDelivery] = []
+    by_number: dict[int, list[UUID]] = {}
+    for endpoint in endpoints:
+        own = _deliveries(endpoint, notices, now)
+        made += own
+        by_number.setdefault(len(own), []).append(endpoint.pk)
+    WebhookDelivery.objects.bulk_create(made, batch_size=1_000)
+    for number, of_them in by_number.items():
+        WebhookEndpoint.objects.filter(pk__in=of_them).update(
+            position=stretch.to_position, told_until=stretch.until, numbered=F("numbered") + number
+        )
+
+
+def _deliveries(endpoint: WebhookEndpoint, notices: Sequence[Notice], now: datetime) -> list[WebhookDelivery]:
+    mine = _unknown(endpoint, _visible(endpoint, [one for one in notices if _wants(endpoint, one)]))
+    return [
         WebhookDelivery(
             id=UUID(uuid7(to_us(now) // 1000)),
             ledger_id=endpoint.ledger_id,
@@ -324,9 +332,6 @@ def _write(endpoint: WebhookEndpoint, notices: Sequence[Notice], now: datetime) 
         )
         for number, notice in enumerate(mine, endpoint.numbered + 1)
     ]
-    WebhookDelivery.objects.bulk_create(made, batch_size=1_000)
-    endpoint.numbered += len(made)
-    return len(made)
 
 
 def _wants(endpoint: WebhookEndpoint, notice: Notice) -> bool:

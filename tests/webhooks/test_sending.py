@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -258,7 +260,7 @@ def test_endpoints_that_hang_delay_no_other(cast: Cast, receiver: Receiver) -> N
 
 
 def claim(endpoint: WebhookEndpoint, now: datetime) -> list[WebhookDelivery]:
-    return queue.claim(endpoint.ledger_id, [endpoint.pk], limit=9, now=now, until=now + queue.LEASE)
+    return queue.claim(endpoint.ledger_id, [(endpoint, 9)], by=uuid4(), now=now, until=now + queue.LEASE)
 
 
 def test_no_more_is_taken_than_asked_for(post: Post) -> None:
@@ -269,9 +271,9 @@ def test_no_more_is_taken_than_asked_for(post: Post) -> None:
     post.sender.turn(now=post.now)
     post.sender.finish(now=post.now)
     later = post.now + MINUTE
-    ids = [one.pk for one in endpoints]
-    taken = queue.claim(endpoints[0].ledger_id, ids, limit=2, now=later, until=later + MINUTE)
-    assert sorted(one.endpoint_id for one in taken) == sorted(one.pk for one in endpoints for _ in range(2))
+    room = [(endpoint, most) for most, endpoint in enumerate(endpoints, 1)]
+    taken = queue.claim(endpoints[0].ledger_id, room, by=uuid4(), now=later, until=later + MINUTE)
+    assert Counter(one.endpoint_id for one in taken) == {endpoint.pk: most for endpoint, most in room}
 
 
 def test_a_result_that_comes_after_the_lease_changes_nothing(post: Post) -> None:
