@@ -12,7 +12,7 @@ from .answering import question_statistics
 from .clients import client, clients
 from .dossier import dossier
 from .errors import Invalid, NotFound
-from .events import StaleCursor, appended, client_events, event, feed, head
+from .events import StaleCursor, appended, client_events, event, events_by_id, feed, head
 from .knowing import balance, handovers, leaving, ties
 from .latest import Logged, latest
 from .persons import PersonRecord, person
@@ -44,6 +44,7 @@ __all__ = [
     "contacts",
     "dossier",
     "event",
+    "events_by_id",
     "evidence",
     "falling",
     "feed",

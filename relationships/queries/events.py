@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,11 +70,18 @@ def client_events(
 
 def event(principal: Principal, event_id: str) -> EventRow:
     """One event. Raises NotFound."""
-    scope = scope_of(principal)
-    found = {} if as_id(event_id) is None else event_store.events(scope.ledger_id, [event_id])
-    if event_id not in found or not _visible_streams(scope, found.values()):
+    found = {} if as_id(event_id) is None else events_by_id(principal, [event_id])
+    if event_id not in found:
         raise NotFound("there is no such event")
-    return rows_of(scope, list(found.values()))[0]
+    return found[event_id]
+
+
+def events_by_id(principal: Principal, event_ids: Sequence[str]) -> dict[str, EventRow]:
+    """Those of some events that there are and that the principal may see."""
+    scope = scope_of(principal)
+    found = event_store.events(scope.ledger_id, event_ids).values()
+    visible = _visible_streams(scope, found)
+    return {row.event_id: row for row in rows_of(scope, [event for event in found if event.stream_id in visible])}
 
 
 def appended(principal: Principal, one: Appended) -> EventRow:

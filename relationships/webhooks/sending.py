@@ -119,10 +119,10 @@ class Sender:
     def _send(self, claimed: list[WebhookDelivery], now: datetime) -> None:
         """Puts together what was claimed and hands it to the threads."""
         unsent: list[tuple[WebhookDelivery, Outcome]] = []
-        known: dict[tuple[object, ...], bytes] = {}
+        together = bodies.Together(claimed, now=now)
         for one in claimed:
             try:
-                body = _body(one, known, now)
+                body = together.body(one)
                 headers = _headers(one.endpoint, one.pk, body, now)
             except bodies.Withheld as withheld:
                 unsent.append((one, Outcome(problem=str(withheld), withheld=True)))
@@ -132,15 +132,6 @@ class Sender:
             else:
                 self.running[self.pool.submit(attempt, one.endpoint.url, body, headers)] = one
         queue.finish(unsent, now=now)
-
-
-def _body(delivery: WebhookDelivery, known: dict[tuple[object, ...], bytes], now: datetime) -> bytes:
-    """What endpoints that see the same are told of the same is put together once."""
-    endpoint = delivery.endpoint
-    what = (delivery.ledger_id, delivery.key, endpoint.team_id, endpoint.include_text)
-    if what not in known:
-        known[what] = bodies.compose(delivery, now=now)
-    return known[what]
 
 
 def _tell(ledger_id: int, now: datetime) -> bool:

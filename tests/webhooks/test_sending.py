@@ -16,7 +16,7 @@ import pytest
 import time_machine
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from relationships import webhooks
+from relationships import event_store, sealing, webhooks
 from relationships.models.webhooks import WebhookDelivery, WebhookEndpoint
 from relationships.webhooks import bodies, queue, schedule, sending
 from relationships.webhooks.queue import Outcome
@@ -217,16 +217,35 @@ def test_a_poisonous_delivery_holds_up_its_own_client_alone(post: Post, monkeypa
     poisoned, well = post.cast.client("Poisoned", now=post.now), post.cast.client("Well", now=post.now)
     real = bodies._event
 
-    def break_down(principal: Any, delivery: WebhookDelivery, now: datetime) -> Any:
+    def break_down(eyes: Any, delivery: WebhookDelivery, now: datetime) -> Any:
         if str(delivery.client_id) == poisoned.id:
             raise ZeroDivisionError
-        return real(principal, delivery, now)
+        return real(eyes, delivery, now)
 
     monkeypatch.setitem(bodies._COMPOSERS, "event.recorded", break_down)
     post.cast.record(well, "meeting_held", post.now, now=post.now, mode="video")
     assert [body["data"]["client_id"] for body in post.go()] == [well.id, well.id]
     stuck = WebhookDelivery.objects.get(client_id=poisoned.id)
     assert (stuck.attempts, stuck.problem) == (1, "it could not be put together: ZeroDivisionError")
+
+
+def test_a_text_that_cannot_be_opened_holds_up_its_own_client_alone(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.endpoint("event.recorded", include_text=True)
+    broken, well = post.cast.client("Broken", now=post.now), post.cast.client("Well", now=post.now)
+    real = sealing.open_parts
+    first = str(event_store.read_stream(post.cast.ledger_id, broken.id)[0].event_id)
+
+    def open_parts(ledger_id: int, event_ids: list[str]) -> Any:
+        if first in event_ids:
+            raise ValueError("no such text")
+        return real(ledger_id, event_ids)
+
+    monkeypatch.setattr("relationships.queries.events.sealing.open_parts", open_parts)
+    assert [body["data"]["client_id"] for body in post.go()] == [well.id]
+    stuck = WebhookDelivery.objects.get(client_id=broken.id)
+    assert (stuck.state, stuck.problem) == ("waiting", "it could not be put together: ValueError")
 
 
 def test_endpoints_that_hang_delay_no_other(cast: Cast, receiver: Receiver) -> None:
