@@ -61,7 +61,7 @@ class Outcome:
 def due_endpoints(*, now: datetime) -> list[WebhookEndpoint]:
     """The endpoints that have something to be sent now."""
     waiting = WebhookDelivery.objects.filter(_due(now), endpoint_id=OuterRef("pk"), ledger_id=OuterRef("ledger_id"))
-    found = WebhookEndpoint.objects.filter(Exists(waiting), enabled=True).select_related("ledger")
+    found = WebhookEndpoint.objects.filter(Exists(waiting), enabled=True)
     return list(found.order_by("pk"))
 
 

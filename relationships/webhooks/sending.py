@@ -27,7 +27,7 @@ from .rows import Tried
 
 logger = logging.getLogger(__name__)
 
-THREADS = 32
+THREADS = 64
 EACH = 4
 TOGETHER_S = 0.02
 STEPS = 5  # of one ledger in a turn, before the others' turn comes and something is sent

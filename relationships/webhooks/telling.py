@@ -97,7 +97,9 @@ def ledgers() -> list[int]:
 
 def tell(ledger_id: int, *, now: datetime) -> bool:
     """Takes the endpoints of a ledger one step on; True when there is more to tell at once."""
-    enabled = WebhookEndpoint.objects.filter(ledger_id=ledger_id, enabled=True)
+    enabled = WebhookEndpoint.objects.filter(ledger_id=ledger_id, enabled=True).only(
+        "kinds", "position", "told_until", "started_at"
+    )
     by_place = sorted(enabled, key=lambda endpoint: (endpoint.position, endpoint.told_until, endpoint.pk))
     more = False
     for (position, told), endpoints in groupby(by_place, key=lambda one: (one.position, one.told_until)):
@@ -114,10 +116,8 @@ def _tell_together(
     if not notices and not stretch.events and stretch.until - told < WRITTEN_EVERY:
         return stretch.more  # looking at the same quiet time again costs less than writing down that it was quiet
     with transaction.atomic():
-        standing = (
-            WebhookEndpoint.objects.select_for_update(of=("self",))
-            .select_related("ledger")
-            .filter(pk__in=[endpoint.pk for endpoint in endpoints], position=position, told_until=told, enabled=True)
+        standing = WebhookEndpoint.objects.select_for_update().filter(
+            pk__in=[endpoint.pk for endpoint in endpoints], position=position, told_until=told, enabled=True
         )
         _write(list(standing.order_by("pk")), stretch, notices, now)
     return stretch.more
