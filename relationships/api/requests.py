@@ -14,6 +14,7 @@ from relationships.commands.drafting import LONGEST_TEXT, PRECISIONS
 from relationships.domain.events import EVENT_TYPES, json_schema
 from relationships.domain.fields import EMAIL, UUID
 from relationships.domain.policy import TIERS, Tier
+from relationships.domain.policy_rules import EARNING, WHOLE, bounds
 from relationships.domain.policy_words import WORDS, sentence_case
 
 from .examples import CLIENT, COLLEAGUE, CONTACT, EARLIER, EVENT, NOW, QUESTION
@@ -187,7 +188,13 @@ PUT_OFF = {
     },
     "additionalProperties": False,
 }
-_NUMBER = {"type": "number", "minimum": 0}
+
+
+def _number(name: str, *, whole: bool = False, zero: bool = False) -> dict[str, Any]:
+    least, most = bounds(name, whole=whole, zero=zero)
+    return {"type": "integer" if whole else "number", "minimum": least, "maximum": most}
+
+
 POLICY_IN = {
     "type": "object",
     "required": ["changes"],
@@ -205,7 +212,10 @@ POLICY_IN = {
             "description": "What changes, in the shape of `policy`.",
             "properties": {
                 **{
-                    word.field: {**_NUMBER, "description": f"{sentence_case(word.label)}. {word.effect}"}
+                    word.field: {
+                        **_number(word.field, whole=word.field in WHOLE),
+                        "description": f"{sentence_case(word.label)}. {word.effect}",
+                    }
                     for word in WORDS.values()
                     if word.pointer.count("/") == 1
                 },
@@ -214,14 +224,18 @@ POLICY_IN = {
                     "properties": {
                         tier: {
                             "type": "object",
-                            "properties": {field.name: _NUMBER for field in fields(Tier)},
+                            "properties": {field.name: _number(field.name) for field in fields(Tier)},
                             "additionalProperties": False,
                         }
                         for tier in TIERS
                     },
                     "additionalProperties": False,
                 },
-                "points": {"type": "object", "additionalProperties": _NUMBER},
+                "points": {
+                    "type": "object",
+                    "properties": {name: _number(name, zero=True) for name in EARNING},
+                    "additionalProperties": False,
+                },
             },
             "additionalProperties": False,
         },

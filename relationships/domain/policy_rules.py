@@ -14,7 +14,7 @@ from typing import Any
 
 from .events import EVENT_TYPES
 from .fields import Errors, FieldError, escaped, shown, unknown_field
-from .policy import TIERS, Policy, Tier
+from .policy import DEFAULT_POLICY, TIERS, Policy, Tier
 
 # Shares and thresholds that lie between 0 and 1.
 SHARES = {
@@ -37,6 +37,13 @@ MANY = 1000  # the largest count of things to remember or to need
 
 # Counts; every other number may have a fraction, whether or not the first policy's has one.
 WHOLE = {field.name for field in fields(Policy) if field.type == "int"}
+
+# What can earn points.
+EARNING = tuple(
+    name
+    for name, kind in EVENT_TYPES.items()
+    if kind.kind in ("exchange", "advocacy") or name in DEFAULT_POLICY.to_dict()["points"]
+)
 
 # A draft may not move these: laws, or what is remembered of saved state.
 FIXED = {"version"}
@@ -90,7 +97,7 @@ def _merge(plain: dict[str, Any], changes: Any, pointer: str, errors: Errors) ->
     for name, value in changes.items():
         place = f"{pointer}/{escaped(str(name))}"
         if pointer == "/points":
-            if name in plain or (name in EVENT_TYPES and EVENT_TYPES[name].kind in ("exchange", "advocacy")):
+            if name in EARNING:
                 plain[name] = _number(value, 1.0, name, place, errors, zero=True)
             else:
                 errors.append(FieldError(place, "unknown_field", f"{shown(name)} is no type that can earn points."))
@@ -111,6 +118,12 @@ def _merge_tier(tier: dict[str, Any], changes: Any, pointer: str, errors: Errors
             tier[name] = _number(value, tier[name], name, f"{pointer}/{name}", errors)
 
 
+def bounds(name: str, *, whole: bool = False, zero: bool = False) -> tuple[float, float]:
+    """The least and the most that a number of a policy may be; with `zero` it may be nothing whatever its name."""
+    least = 0 if zero or name in MAY_BE_ZERO else 1 if whole else LEAST
+    return least, 1 if name in SHARES else MANY if whole else LARGEST
+
+
 def _number(
     value: Any, like: Any, name: str, pointer: str, errors: Errors, *, whole: bool = False, zero: bool = False
 ) -> Any:
@@ -120,8 +133,7 @@ def _number(
     if whole and value != int(value):
         errors.append(FieldError(pointer, "wrong_type", f"{shown(value)} is not a whole number."))
         return like
-    least = 0 if zero or name in MAY_BE_ZERO else 1 if whole else LEAST
-    most = 1 if name in SHARES else MANY if whole else LARGEST
+    least, most = bounds(name, whole=whole, zero=zero)
     if not least <= value <= most:
         errors.append(FieldError(pointer, "out_of_range", f"{shown(value)} is not between {least} and {most}."))
         return like

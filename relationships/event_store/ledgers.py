@@ -79,8 +79,20 @@ def lock_streams(ledger_id: int, stream_ids: Iterable[str]) -> dict[str, int]:
 
 def head(ledger_id: int) -> Head:
     """Where the ledger ends now. Raises LedgerHead.DoesNotExist for an unknown ledger."""
-    found = LedgerHead.objects.select_related("ledger").get(pk=ledger_id)
-    return Head(found.position, bytes(found.chain_hash), found.recorded_at, found.ledger.epoch)
+    with connection.cursor() as cursor:
+        cursor.execute(_HEAD, [ledger_id])
+        found = cursor.fetchone()
+    if found is None:
+        raise LedgerHead.DoesNotExist(f"there is no ledger {ledger_id}")
+    position, chain_hash, recorded_at, epoch = found
+    return Head(position, bytes(chain_hash), recorded_at, epoch)
+
+
+_HEAD = f"""
+SELECT head.position, head.chain_hash, head.recorded_at, ledger.epoch
+  FROM "{LedgerHead._meta.db_table}" head JOIN "{Ledger._meta.db_table}" ledger ON ledger.id = head.ledger_id
+ WHERE head.ledger_id = %s
+"""
 
 
 def versions(ledger_id: int, stream_ids: Iterable[str]) -> dict[str, int]:

@@ -27,8 +27,8 @@ def main() -> int:
         if options.output:
             options.output.write_text(outcome.said)
             (options.output.with_suffix(".server.log")).write_text(server.log.read_text())
-    for failure in outcome.failures:
-        print(failure)
+    if outcome.failures:
+        print(outcome.said[outcome.said.find("FAILURES") :])  # with the requests, as curl would send them
     answers = ", ".join(f"{status} {count:,}" for status, count in sorted(outcome.statuses.items()))
     print(f"answers: {answers}")
     print(

@@ -48,6 +48,7 @@ UNKNOWABLE = {
     "erased": "an erased person stays erased",
     "not_found": "a client that nobody knows, in a batch of all or nothing",
     "unknown_version": "which policies there are",
+    "no_change": "what the numbers of a policy are now",
     "contradiction": "numbers of a policy that have to agree with each other",
     "law": "the same",
     "conflict": "what stands there already, in the same",
