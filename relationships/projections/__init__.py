@@ -1,6 +1,6 @@
 """The only writer of the read tables: project one client after its append, repair what is behind, rebuild all.
 
-Facts are kept whatever happens here. A client is projected in a transaction of its own right after its append; one
+Facts are kept whatever happens here. A client is projected right after its append, with those who wait beside it; one
 that is behind is folded live by whoever reads it, and the next sweep repairs it; one whose events cannot be folded is
 quarantined alone, shown, and blocks nobody.
 """

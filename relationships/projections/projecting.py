@@ -43,17 +43,17 @@ def project_many(
     *,
     now: datetime,
     progress: Callable[[int], None] | None = None,
-    wait: bool = True,
+    quick: bool = False,
 ) -> set[str]:
     """Takes the newest events of these clients in, in transactions of its own; `progress` is told how many are done.
 
     Call it after the append has committed. It raises nothing: the facts are safe, whoever reads a client folds it
-    live, and the next sweep tries again. Answers the clients that were left out: without `wait`, those that somebody
-    else has locked.
+    live, and the next sweep tries again. Answers the clients that were left out: if `quick`, those that others would
+    have to wait for, since somebody has locked them or their whole history has to be read.
     """
     try:
         generation = ensure_live(ledger_id, now=now)
-        return project_into(generation, client_ids, now=now, progress=progress, wait=wait)
+        return project_into(generation, client_ids, now=now, progress=progress, quick=quick)
     except DatabaseError:
         logger.exception("projecting clients of ledger %s failed", ledger_id)
         return set()
@@ -65,7 +65,7 @@ def project_into(
     *,
     now: datetime,
     progress: Callable[[int], None] | None = None,
-    wait: bool = True,
+    quick: bool = False,
 ) -> set[str]:
     """Takes the newest events of these clients into this generation, a chunk to a transaction.
 
@@ -80,9 +80,9 @@ def project_into(
         with event_store.together() if len(chunk) <= FEW else nullcontext(), transaction.atomic():
             if generation.state == Generation.State.BUILDING:
                 hold(generation)
-            known = _lock_states(generation, chunk, wait)
-            write(generation, list(_work_out(generation, known, policy, now)), now=now)
-        left.update(set(chunk) - known.keys())
+            known = _lock_states(generation, chunk, quick)
+            left.update(set(chunk) - known.keys())
+            write(generation, list(_work_out(generation, known, policy, now, left if quick else None)), now=now)
         if progress is not None:
             progress(start + len(chunk))
     return left
@@ -101,10 +101,10 @@ def hold(building: Generation) -> None:
         raise Superseded(f"generation {building.number} was given up: another rebuild has taken over")
 
 
-def _lock_states(generation: Generation, client_ids: list[str], wait: bool) -> dict[str, tuple[int, str | None]]:
+def _lock_states(generation: Generation, client_ids: list[str], quick: bool) -> dict[str, tuple[int, str | None]]:
     """Locks the clients' state rows, in id order, making those that are missing: id → version and saved fold.
 
-    Without `wait` it leaves out those that somebody else has locked.
+    If `quick`, it leaves out those that somebody else has locked.
     """
     table = ClientState._meta.db_table
     with connection.cursor() as cursor:
@@ -119,16 +119,22 @@ def _lock_states(generation: Generation, client_ids: list[str], wait: bool) -> d
         cursor.execute(
             f'SELECT client_id::text, projected_version, fold FROM "{table}"'
             " WHERE generation_id = %s AND client_id = ANY(%s::uuid[]) ORDER BY client_id FOR UPDATE"
-            f"{'' if wait else ' SKIP LOCKED'}",
+            f"{' SKIP LOCKED' if quick else ''}",
             [generation.pk, client_ids],
         )
         return {client_id: (version, fold) for client_id, version, fold in cursor.fetchall()}
 
 
 def _work_out(
-    generation: Generation, known: Mapping[str, tuple[int, str | None]], policy: Policy, now: datetime
+    generation: Generation,
+    known: Mapping[str, tuple[int, str | None]],
+    policy: Policy,
+    now: datetime,
+    left: set[str] | None,
 ) -> Iterator[Worked]:
-    """What is new about each client: from saved state where that suffices, else from the whole stream."""
+    """What is new about each client: from saved state where that suffices, else from the whole stream.
+
+    Where there is a `left`, those who need their whole stream are put there instead."""
     ledger_id, moment = generation.ledger_id, to_us(now)
     wanting = [client_id for client_id, (_, saved) in known.items() if saved is None]
     going_on = {client_id: saved for client_id, (_, saved) in known.items() if saved is not None}
@@ -141,7 +147,9 @@ def _work_out(
             wanting.append(client_id)
         except Exception as problem:
             _put_aside(generation, client_id, newer, problem, now)
-    if not wanting:
+    if left is not None:
+        left.update(wanting)
+    if left is not None or not wanting:
         return
     for client_id, facts in event_store.facts_by_stream(ledger_id, streams=wanting):
         version = known[client_id][0]

@@ -48,7 +48,7 @@ def project(ledger_id: int, client_id: str, *, now: datetime) -> None:
     with at_work:
         if not turn.done:
             _take(ledger_id, turn)
-    if client_id in turn.left:  # somebody else holds it, perhaps for long: that is waited for here alone
+    if client_id in turn.left:  # this may take long, and nobody else is to wait for it
         project_many(ledger_id, [client_id], now=now)
 
 
@@ -56,5 +56,5 @@ def _take(ledger_id: int, turn: _Turn) -> None:
     with _gate:
         if _gathering.get(ledger_id) is turn:
             del _gathering[ledger_id]
-    turn.left = project_many(ledger_id, turn.client_ids, now=turn.now, wait=False)
+    turn.left = project_many(ledger_id, turn.client_ids, now=turn.now, quick=True)
     turn.done = True

@@ -85,6 +85,26 @@ def test_a_client_that_is_held_delays_itself_alone(cast: Cast, monkeypatch: pyte
     assert standing(cast, held) == "met"
 
 
+def test_a_client_whose_whole_history_is_read_delays_itself_alone(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = cast.client(now=NOW - 100 * DAY)
+    wrong = cast.record(client, "meeting_held", NOW - 20 * DAY, now=NOW - 20 * DAY, mode="in_person")
+    with monkeypatch.context() as patched:
+        patched.setattr(projections, "project", lambda *_, **__: None)
+        cast.record(
+            client, "event_retracted", NOW, event_id=wrong.event.event_id, reason="It was another firm.", if_match=2
+        )
+    ways: list[bool] = []
+
+    def watched(ledger_id: int, client_ids: Iterable[str], *, now: Any, quick: bool = False) -> set[str]:
+        ways.append(quick)
+        return projections.project_many(ledger_id, client_ids, now=now, quick=quick)
+
+    monkeypatch.setattr(turns, "project_many", watched)
+    projections.project(cast.ledger_id, client.id, now=NOW)
+    assert ways == [True, False]
+    assert queries.client(cast.system, client.id, now=NOW).stage == "found"
+
+
 def test_one_that_fails_is_tried_by_the_next_who_waits(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     client = met_behind_the_projections_back(cast, "Firm", monkeypatch)
     with monkeypatch.context() as patched:
