@@ -116,10 +116,11 @@ def proposed(ledger_id: int, changes: Any, *, based_on: int | None = None) -> Po
 def _base(ledger_id: int, based_on: Any, errors: Errors) -> Policy | None:
     if based_on is None:
         return policy_in_force(ledger_id)
-    if isinstance(based_on, bool) or not isinstance(based_on, int):
+    # 2.0 is an integer in JSON Schema (2020-12, validation 6.1.1).
+    if isinstance(based_on, bool) or not isinstance(based_on, int | float) or based_on % 1:
         errors.append(FieldError("/based_on", "wrong_type", f"{shown(based_on)} is not the number of a version."))
         return None
-    found = known_policy(ledger_id, based_on) if 0 < based_on <= MOST_VERSIONS else None
+    found = known_policy(ledger_id, int(based_on)) if 0 < based_on <= MOST_VERSIONS else None
     if found is None:
         errors.append(FieldError("/based_on", "unknown_version", f"There is no version {based_on}."))
     return found

@@ -55,7 +55,7 @@ def shorter(cast: Cast, **more: Any) -> int:
 
 def test_versions_are_numbered_and_tell_what_they_change(cast: Cast) -> None:
     assert shorter(cast, name="Shorter", reason="We lose people before we notice.") == 2
-    assert commands.draft_policy(cast.system, changes={"grace": 10}, based_on=2, now=NOW) == 3
+    assert commands.draft_policy(cast.system, changes={"grace": 10}, based_on=2.0, now=NOW) == 3
     third, second, first = queries.policies(cast.system).rows
     assert [(one.version, one.status, one.based_on) for one in (third, second, first)] == [
         (3, "draft", 2),
@@ -86,6 +86,7 @@ def test_versions_are_numbered_and_tell_what_they_change(cast: Cast) -> None:
         ({"changes": SHORTER, "based_on": 9}, "/based_on", "unknown_version"),
         ({"changes": SHORTER, "based_on": 10**30}, "/based_on", "unknown_version"),
         ({"changes": SHORTER, "based_on": True}, "/based_on", "wrong_type"),
+        ({"changes": SHORTER, "based_on": 1.5}, "/based_on", "wrong_type"),
         ({"changes": SHORTER, "name": 3}, "/name", "wrong_type"),
         ({"changes": SHORTER, "name": "x" * 81}, "/name", "too_long"),
         ({"changes": SHORTER, "reason": "a\0b"}, "/reason", "invalid_text"),

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from relationships import commands, projections, queries
 from relationships.models.log import Ledger
@@ -240,3 +241,20 @@ class TestQuestions:
         cast.record(client, "question_answered", NOW, in_reply_to=row.event_id)
         assert queries.questions(cast.system, now=NOW).rows == ()
         assert [one.state for one in queries.questions(cast.system, now=NOW, state="answered").rows] == ["answered"]
+
+
+def test_movements_do_not_go_through_all_clients_for_each_where_statistics_are_missing(cast: Cast) -> None:
+    cast.client(now=NOW - 100 * DAY)
+    plans: list[str] = []
+
+    def explained(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "opening__stage" in sql:
+            with context["connection"].connection.cursor() as cursor:
+                plans.append("\n".join(line for (line,) in cursor.execute(f"EXPLAIN {sql}", params)))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explained):
+        queries.movements(cast.system, now=NOW, start=NOW - 50 * DAY)
+    assert len(plans) == 2
+    # One is left: with the one row of the ledger.
+    assert all(plan.count("Nested Loop") <= 1 for plan in plans), plans
