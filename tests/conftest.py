@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
+
+# How long a draw takes says how busy the machine is; no test is to fail for that.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,12 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_unconfigure() -> None:
     """Stops the embedded server, which would else stay."""
-    from django.conf import settings
+    from django.conf import settings as ours
 
-    if settings.DATABASES["default"]["ENGINE"] == "config.embedded":
+    if ours.DATABASES["default"]["ENGINE"] == "config.embedded":
         from config import embedded
 
-        embedded.stop(settings.EMBEDDED_DIRECTORY)
+        embedded.stop(ours.EMBEDDED_DIRECTORY)
 
 
 @pytest.fixture(scope="session")
