@@ -326,18 +326,19 @@ class Story:
 
     def correct(self, key: str, day: float, reason: str, **changes: Any) -> None:
         """Corrects a happening: `changes` replace those fields of its data."""
-        original = next(each for each in self.happenings if each.key == key)
-        self.add(
-            "event_corrected", self.moment(day), who=(), ours=(), amends=key, reason=reason,
-            data={**original.data, **changes}, learnt_after=timedelta(minutes=1),
-        )  # fmt: skip
+        self._amend("event_corrected", key, day, reason=reason, data={**self._told(key).data, **changes})
 
     def retract(self, key: str, day: float, reason: str) -> None:
         """Takes a happening back."""
-        self.add(
-            "event_retracted", self.moment(day), who=(), ours=(), amends=key, reason=reason,
-            learnt_after=timedelta(minutes=1),
-        )  # fmt: skip
+        self._amend("event_retracted", key, day, reason=reason)
+
+    def _amend(self, type: str, key: str, day: float, **data: Any) -> None:
+        # Not before we learnt of it: around a weekend two days can fall on one.
+        at = max(self.moment(day), self._told(key).recorded_at + HOUR)
+        self.add(type, at, who=(), ours=(), amends=key, learnt_after=timedelta(minutes=1), **data)
+
+    def _told(self, key: str) -> Happening:
+        return next(each for each in self.happenings if each.key == key)
 
     def say_of_it(self, type: str, day: float, **data: Any) -> None:
         """Something about the whole relationship: an end, a reopening, a project, a recommendation."""

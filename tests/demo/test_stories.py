@@ -27,9 +27,15 @@ def test_the_same_moment_tells_the_same_stories() -> None:
     assert [scene_of(firm, NOW) for firm in FIRMS] == SCENES
 
 
-def test_nothing_is_learnt_before_it_happened_or_after_now() -> None:
-    for each in HAPPENINGS:
-        assert each.occurred_at <= each.recorded_at <= NOW, each
+@pytest.mark.parametrize("hours", range(0, 7 * 24, 5))
+def test_on_whatever_day_nothing_is_learnt_before_it_happened_or_amended_before_it_is_known(hours: int) -> None:
+    """Stories are told around weekends, in the firm's zone: they differ by the hour at which they are told."""
+    now = NOW + timedelta(hours=hours)
+    for scene in (scene_of(firm, now) for firm in FIRMS):
+        known = {each.key: each for each in scene.happenings}
+        for each in scene.happenings:
+            assert scene.registered_at < each.occurred_at <= each.recorded_at <= now, each
+            assert each.amends is None or known[each.amends].recorded_at < each.recorded_at, each
 
 
 def test_most_is_learnt_at_once_and_some_of_it_late() -> None:
