@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .fold import Fold
 
 # Of what is saved. A release that saves something else counts it up: states of another one are folded anew.
-SHAPE = 3
+SHAPE = 4
 REPLIES_REMEMBERED = 60
 MEETINGS_REMEMBERED = 30
 PLANS_REMEMBERED = 200  # a weekly series is planned a year ahead

@@ -63,7 +63,8 @@ class Mark(NamedTuple):
 
 
 VELOCITY_OVER = 30 * DAY
-MARKS_A_DAY = 4
+MARKS_A_DAY = 4  # of a busy day that is over …
+MARKS_TODAY = 16  # … and, before, at most: a day of a thousand exchanges is no reason to save a thousand marks
 NOTHING = Mark(0, 0.0, 0.0, 1.0, 1.0)
 
 
@@ -133,6 +134,8 @@ class Sums:
         if len(marks) > MARKS_A_DAY and marks[-1][0] // DAY != self.at // DAY:
             self._thin()
         marks.append((self.at, self.meetings, exchanges, tier.half_life_meeting, tier.half_life_exchange))
+        if len(marks) > MARKS_TODAY and marks[-1 - MARKS_TODAY][0] // DAY == self.at // DAY:
+            self._halve()
         horizon = self.at - VELOCITY_OVER
         while len(marks) > 1 and marks[1][0] <= horizon:
             marks.popleft()
@@ -150,6 +153,11 @@ class Sums:
         of_day.reverse()
         busy = len(of_day)
         marks.extend(of_day[busy * part // MARKS_A_DAY - 1] for part in range(1, MARKS_A_DAY + 1))
+
+    def _halve(self) -> None:
+        """Keeps every second mark of a busy UTC day that goes on, its latest among them."""
+        of_day = [self.marks.pop() for _ in range(MARKS_TODAY + 1)]
+        self.marks.extend(reversed(of_day[::2]))
 
     def dump(self) -> list[Any]:
         """The state as JSON values."""

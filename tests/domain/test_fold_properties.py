@@ -14,7 +14,7 @@ from relationships.domain.actions import actions
 from relationships.domain.facts import Fact, effective
 from relationships.domain.fold import Fold, timeline
 from relationships.domain.history import NeedsHistory
-from relationships.domain.instants import DAY, HOUR
+from relationships.domain.instants import DAY, HOUR, SECOND
 from relationships.domain.policy import DEFAULT_POLICY, Policy
 
 from .story import DAY_ZERO
@@ -235,6 +235,18 @@ def test_saved_state_stays_small_however_long_the_history_is() -> None:
         return len(json.dumps(fold.dump()))
 
     assert size(8000) < 1.2 * size(1000)
+
+
+def test_saved_state_stays_small_however_much_is_said_in_a_day() -> None:
+    def size(number: int) -> int:
+        data = {"direction": "inbound", "channel": "email", "contacts": ["ann"], "thread": "t"}
+        fold = Fold(DEFAULT_POLICY)
+        fold.take(
+            [Fact(f"e{n}", n + 1, "message_sent", DAY_ZERO + n * 5 * SECOND, "s", f"x{n}", data) for n in range(number)]
+        )
+        return len(json.dumps(fold.dump()))
+
+    assert size(8000) < 1.2 * size(100)
 
 
 def test_a_policy_survives_its_own_json() -> None:
