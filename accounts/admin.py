@@ -112,9 +112,8 @@ class UserAdmin(DjangoUserAdmin, OfOurs):  # type: ignore[misc]
             changed["email"] = "changed"  # who may sign in, without saying under which address
         if changed:
             kind = "rights_changed" if change else "person_added"
-            security.note(
-                kind, now=timezone.now(), principal=principal_of(request), about=f"user:{obj.pk}", details=changed
-            )
+            now, principal = timezone.now(), principal_of(request)
+            security.note_person(kind, obj, now=now, principal=principal, details=changed)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         response: HttpResponse = super().user_change_password(request, id, form_url)

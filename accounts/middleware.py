@@ -66,8 +66,7 @@ class SecurityLog:
         elif before is not None and not user.is_authenticated:
             security.note("signed_out", now=now, actor=f"user:{before}", organisation_id=_organisation_of(before))
         elif user.is_authenticated and screen == "admin:password_change" and response.status_code == 302:
-            about = f"user:{user.pk}"
-            security.note("password_changed", now=now, principal=principal_of_user(user), about=about)
+            security.note_person("password_changed", user, now=now, principal=principal_of_user(user))
         elif screen == "admin:login" and request.method == "POST":
             self._note_failure(request, response, now)
         elif response.status_code == 403 and user.is_authenticated:

@@ -116,6 +116,21 @@ def note_key(kind: str, key: ApiKey, *, now: datetime, principal: Principal | No
     )
 
 
+def note_person(
+    kind: str,
+    user: User,
+    *,
+    now: datetime,
+    principal: Principal | None = None,
+    actor: str = "",
+    details: Details | None = None,
+) -> None:
+    """Notes what was done to somebody's login, by id: added, rights changed, password changed."""
+    organisation_id = user.organisation_id
+    about = f"user:{user.pk}"
+    note(kind, now=now, principal=principal, actor=actor, organisation_id=organisation_id, about=about, details=details)
+
+
 def note_export(about: str, form: str, *, now: datetime, principal: Principal) -> None:
     """Notes that somebody took something out, and in which form."""
     note("exported", now=now, principal=principal, about=about, details={"form": form})

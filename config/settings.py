@@ -226,7 +226,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Relationships",
-    "DESCRIPTION": (BASE_DIR / "relationships" / "api" / "overview.md").read_text(),
+    "DESCRIPTION": (BASE_DIR / "relationships" / "api" / "overview.md").read_text(encoding="utf-8"),
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
 
 # How long a draw takes says how busy the machine is; no test is to fail for that.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,12 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_unconfigure() -> None:
     """Stops the embedded server, which would else stay."""
-    from django.conf import settings as ours
+    from django.conf import settings
 
-    if ours.DATABASES["default"]["ENGINE"] == "config.embedded":
+    if settings.DATABASES["default"]["ENGINE"] == "config.embedded":
         from config import embedded
 
-        embedded.stop(ours.EMBEDDED_DIRECTORY)
+        embedded.stop(settings.EMBEDDED_DIRECTORY)
 
 
 @pytest.fixture(scope="session")

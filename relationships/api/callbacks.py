@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from relationships.webhooks import egress, schedule
 from relationships.webhooks.kinds import ANSWER_REVISED, EVENT_RECORDED, REPORT_READY, STAGE_CHANGED, TEST
 
 from .components import PREFIX
@@ -112,10 +114,19 @@ _HEADERS = {
     "webhook-signature": "`v1,` and the HMAC-SHA256 of id, timestamp and body in base64; two, parted by a blank, for"
     " a day after the secret was rotated.",
 }
+
+
+def _span(span: timedelta) -> str:
+    """A whole number of hours, minutes or seconds, in the largest of these units that leaves no rest."""
+    seconds = round(span.total_seconds())
+    unit, name = next((size, name) for size, name in ((3600, "h"), (60, "min"), (1, "s")) if not seconds % size)
+    return f"{seconds // unit} {name}"
+
+
 _ANSWERS = {
-    "2XX": {"description": "Taken. Answer within 15 seconds and do the work afterwards."},
+    "2XX": {"description": f"Taken. Answer within {egress.TOTAL_S:.0f} seconds and do the work afterwards."},
     "410": {"description": "Gone: the endpoint is switched off."},
-    "default": {"description": "It is tried again: after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h."},
+    "default": {"description": f"It is tried again: after {', '.join(map(_span, schedule.AFTER))}."},
 }
 
 

@@ -42,7 +42,6 @@ _PERSON = vocabulary.json_schema("message_sent")["properties"]["contacts"]["item
 _OBJECTS: Mapping[str, Mapping[str, Any]] = {
     "Account": _PERSON["anyOf"][-1],
     "PersonRef": {"anyOf": [*_PERSON["anyOf"][:-1], {"$ref": f"{PREFIX}Account"}]},
-    "FreeObject": {"type": "object", "additionalProperties": True},
     "ExternalIdIn": vocabulary.json_schema("client_registered")["properties"]["external_ids"]["items"],
     "HandleIn": vocabulary.json_schema("contact_added")["properties"]["handles"]["items"],
 }
@@ -52,7 +51,8 @@ _NAMES = {words: name for name, words in _WORDS.items()}
 def named() -> dict[str, Any]:
     """The components."""
     words = {name: {"type": "string", "enum": list(choices)} for name, choices in _WORDS.items()}
-    return {**words, **{name: dict(schema) for name, schema in _OBJECTS.items()}}
+    objects = {name: dict(schema) for name, schema in _OBJECTS.items()}
+    return {**words, **objects, "FreeObject": {"type": "object", "additionalProperties": True}}
 
 
 def with_names(part: Any) -> Any:
@@ -72,7 +72,7 @@ def with_names(part: Any) -> Any:
     if plain == {"type": ["object", "null"], "additionalProperties": {}}:
         return {"oneOf": [{"$ref": f"{PREFIX}FreeObject"}, {"type": "null"}], "description": found["description"]}
     for name, schema in _OBJECTS.items():
-        if plain == schema and name != "FreeObject":
+        if plain == schema:
             return {"$ref": f"{PREFIX}{name}"}
     return found
 

@@ -40,9 +40,7 @@ WHOLE = {field.name for field in fields(Policy) if field.type == "int"}
 
 # What can earn points.
 EARNING = tuple(
-    name
-    for name, kind in EVENT_TYPES.items()
-    if kind.kind in ("exchange", "advocacy") or name in DEFAULT_POLICY.to_dict()["points"]
+    name for name, kind in EVENT_TYPES.items() if kind.kind in ("exchange", "advocacy") or name in DEFAULT_POLICY.points
 )
 
 # A draft may not move these: laws, or what is remembered of saved state.

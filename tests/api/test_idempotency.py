@@ -21,6 +21,7 @@ from relationships.models.integrations import IdempotencyKey
 from relationships.queries import ClientRow
 from tests.api.caller import Answer, Caller
 from tests.api.conftest import Keys
+from tests.threads import at_once
 
 NOTE: dict[str, Any] = {"type": "note_added", "occurred_at": "2026-05-01T10:00:00Z", "text": "They like rye."}
 
@@ -217,15 +218,6 @@ def test_answers_are_kept_for_a_day_and_not_in_the_clear(api: Caller, path: str)
         assert "Idempotent-Replayed" not in api.post(path, NOTE, Idempotency_Key="k1").headers
 
 
-def at_once(number: int, send: Any) -> list[Answer]:
-    def once(_: int) -> Answer:
-        with closing(connection):
-            return send()
-
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(once, range(number)))
-
-
 @pytest.mark.database
 def test_the_log_is_free_while_an_answer_is_kept(transactional_db: None, api: Caller, path: str) -> None:
     """What was recorded is committed by then: nobody waits for its lock, and a killed process leaves it."""
@@ -273,7 +265,7 @@ def test_killed_between_commit_and_answer(transactional_db: None, api: Caller, p
 
 @pytest.mark.database
 def test_of_many_at_once_one_is_done(transactional_db: None, api: Caller, path: str) -> None:
-    answers = at_once(8, lambda: Caller(api.secret).post(path, NOTE, Idempotency_Key="k1"))
+    answers = at_once([lambda: Caller(api.secret).post(path, NOTE, Idempotency_Key="k1")] * 8)
     made = [answer for answer in answers if answer.status == 201]
     assert len(made) >= 1
     assert all(

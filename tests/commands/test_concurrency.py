@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import pytest
-from django.db import connection
 
 from relationships import commands, event_store, projections, queries
 from relationships.commands import ClientConflict, PreconditionFailed
 from relationships.models.projections import Generation, StagePeriod
 from relationships.models.roster import Client, Colleague, Contact
 from tests.commands.cast import DAY, NOW, Cast, assemble
+from tests.threads import at_once
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
-T = TypeVar("T")
 ANN = {"platform": "email", "handle": "ann@brightwater.example", "name": "Ann"}
 
 
 @pytest.fixture
 def cast() -> Cast:
     return assemble()
-
-
-def at_once(work: Callable[[int], T], count: int = 6) -> list[T]:
-    """Runs `work(0)` … `work(count - 1)` at once, each on a connection of its own."""
-
-    def run(number: int) -> T:
-        try:
-            return work(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
 
 
 def test_an_unknown_person_named_by_many_is_added_once(cast: Cast) -> None:
@@ -49,7 +34,7 @@ def test_an_unknown_person_named_by_many_is_added_once(cast: Cast) -> None:
         event = cast.record(client, "message_sent", NOW - timedelta(hours=number + 1), **said).event
         return str(event.data["contacts"][0])
 
-    assert len(set(at_once(write))) == 1
+    assert len(set(at_once([partial(write, n) for n in range(6)]))) == 1
     assert Contact.objects.count() == Colleague.objects.count() == 1
     assert queries.client(cast.system, client.id, now=NOW).version == 8
 
@@ -62,7 +47,7 @@ def test_a_client_registered_by_many_is_made_once(cast: Cast) -> None:
         )
         return row.id, created
 
-    made = at_once(register)
+    made = at_once([partial(register, n) for n in range(6)])
     assert len({client_id for client_id, _ in made}) == 1
     assert sorted(created for _, created in made) == [False] * 5 + [True]
     assert Client.objects.count() == 1
@@ -78,7 +63,7 @@ def test_of_two_who_decide_on_the_same_sight_one_wins(cast: Cast) -> None:
             return False
         return True
 
-    assert sorted(at_once(rename)) == [False] * 5 + [True]
+    assert sorted(at_once([partial(rename, n) for n in range(6)])) == [False] * 5 + [True]
 
 
 def test_an_external_id_given_to_two_clients_goes_to_one(cast: Cast) -> None:
@@ -92,7 +77,7 @@ def test_an_external_id_given_to_two_clients_goes_to_one(cast: Cast) -> None:
             return False
         return True
 
-    assert sorted(at_once(name, 4)) == [False, False, False, True]
+    assert sorted(at_once([partial(name, n) for n in range(4)])) == [False, False, False, True]
 
 
 def test_batches_in_opposite_order_do_not_block_each_other(cast: Cast) -> None:
@@ -111,7 +96,7 @@ def test_batches_in_opposite_order_do_not_block_each_other(cast: Cast) -> None:
         ]
         return sum(1 for result in commands.record_events(cast.system, items, now=NOW) if result.appended)
 
-    assert at_once(write, 4) == [6] * 4
+    assert at_once([partial(write, n) for n in range(4)]) == [6] * 4
     assert Contact.objects.count() == 6
     assert queries.pipeline(cast.system, now=NOW).settled
 
@@ -130,7 +115,7 @@ def test_what_many_recorded_at_once_is_told_as_a_rebuild_tells_it(cast: Cast) ->
         else:
             write(number)
 
-    at_once(rebuild_or_write)
+    at_once([partial(rebuild_or_write, n) for n in range(6)])
     projections.sweep(NOW)
     live = Generation.objects.get(state="live")
     assert live.settled_position == event_store.head(cast.ledger_id).position

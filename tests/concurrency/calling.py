@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any, TypeVar
-
-from django.db import connection
 
 T = TypeVar("T")
 
@@ -54,18 +50,3 @@ class Program:
 
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         return self.ready("POST", path, body, **headers)()
-
-
-def at_once(works: Sequence[Callable[[], T]]) -> list[T]:
-    """Does all of it at once, each on a thread that begins when all are there; what came of it, in order."""
-    start = threading.Barrier(len(works))
-
-    def run(work: Callable[[], T]) -> T:
-        start.wait(timeout=60)
-        try:
-            return work()
-        finally:
-            connection.close()  # a database's, where the work has used one
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(run, works))

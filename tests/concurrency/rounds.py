@@ -23,7 +23,8 @@ from accounts.models import ApiKey, Organisation
 from accounts.roles import system_principal
 from relationships import commands, ingest
 from relationships.importers import format_named, parse_mapping
-from tests.concurrency.calling import Answer, Program, at_once
+from tests.concurrency.calling import Answer, Program
+from tests.threads import at_once
 
 SENDERS = 50
 WRITERS, SUBSCRIBERS, POSTS, BULKS = 8, 4, 12, 3

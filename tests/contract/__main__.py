@@ -28,7 +28,7 @@ def main() -> int:
             options.output.write_text(outcome.said)
             (options.output.with_suffix(".server.log")).write_text(server.log.read_text())
     if outcome.failures:
-        print(outcome.said[outcome.said.find("FAILURES") :])  # with the requests, as curl would send them
+        print(outcome.said[max(0, outcome.said.find("FAILURES")) :])  # with the requests, as curl would send them
     answers = ", ".join(f"{status} {count:,}" for status, count in sorted(outcome.statuses.items()))
     print(f"answers: {answers}")
     print(

@@ -116,7 +116,7 @@ def amended(draw: st.DrawFn) -> list[Fact]:
 
 
 @given(amended(), st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_arrival_order_does_not_matter(facts: list[Fact], random: Any) -> None:
     """Shuffled facts get other versions; those with natural keys fold alike. (Amendments keep theirs: last wins.)"""
     plain = [fact for fact in facts if not fact.type.startswith("event_")]
@@ -128,7 +128,7 @@ def test_arrival_order_does_not_matter(facts: list[Fact], random: Any) -> None:
 
 
 @given(histories())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_periods_are_contiguous_and_each_differs_from_the_one_before(facts: list[Fact]) -> None:
     periods = timeline(facts, DEFAULT_POLICY)
     assert periods[0].begins_at == facts[0].at
@@ -140,7 +140,7 @@ def test_periods_are_contiguous_and_each_differs_from_the_one_before(facts: list
 
 
 @given(histories())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_stage_is_entered_by_time_alone(facts: list[Fact]) -> None:
     order = ("found", "helped", "conversing", "met", "bridging", "deepening", "symbiosis")
     moments = {fact.at for fact in facts}
@@ -153,7 +153,7 @@ def test_no_stage_is_entered_by_time_alone(facts: list[Fact]) -> None:
 
 
 @given(histories(), st.integers(0, 400))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_terms_add_up(facts: list[Fact], later: int) -> None:
     fold = Fold(DEFAULT_POLICY)
     fold.take(effective(facts))
@@ -162,7 +162,7 @@ def test_the_terms_add_up(facts: list[Fact], later: int) -> None:
 
 
 @given(histories(), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_going_on_from_saved_state_gives_what_folding_from_nothing_gives(facts: list[Fact], data: Any) -> None:
     whole = Fold(DEFAULT_POLICY)
     whole.take(effective(facts))
@@ -190,7 +190,7 @@ def test_going_on_from_saved_state_gives_what_folding_from_nothing_gives(facts: 
 
 
 @given(histories())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_fact_retracted_is_as_though_it_had_never_been(facts: list[Fact]) -> None:
     gone = facts[-1]
     retraction = Fact(

@@ -40,7 +40,7 @@ def works(policy: Policy) -> None:
         assert fold.total(periods[-1].begins_at) >= 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(some.sampled_from(sorted(WORDS)), VALUES)
 def test_one_number_moved_as_far_as_it_goes(pointer: str, value: float) -> None:
     try:

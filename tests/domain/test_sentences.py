@@ -61,7 +61,7 @@ def test_the_examples_hold_every_rule() -> None:
 
 
 @given(histories(), st.integers(0, 500), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_history_gives_a_sentence_without_a_fault(facts: list[Fact], later: int, remote: bool) -> None:
     if remote:
         facts[0].data["remote_only"] = True

@@ -6,12 +6,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Event as Signal
 from threading import Thread
-from typing import TypeVar
 
 import pytest
 from django.conf import settings
@@ -19,25 +17,11 @@ from django.db import connection, transaction
 
 from relationships import event_store, sealing
 from relationships.event_store import Appended, Conflict, VersionConflict
+from tests.threads import at_once
 
 from .conftest import NOW, Log, corrected, held, reported
 
 pytestmark = pytest.mark.database
-
-T = TypeVar("T")
-
-
-def in_threads(work: Callable[[int], T], count: int = 8) -> list[T]:
-    """Runs `work(0)` … `work(count - 1)` at once, each on a connection of its own."""
-
-    def run(number: int) -> T:
-        try:
-            return work(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
 
 
 def test_eight_writers_leave_no_hole_and_a_reader_that_polls_misses_nothing(real_log: Log) -> None:
@@ -68,7 +52,7 @@ def test_eight_writers_leave_no_hole_and_a_reader_that_polls_misses_nothing(real
 
     reader = Thread(target=follow)
     reader.start()
-    in_threads(write)
+    at_once([partial(write, n) for n in range(8)])
     finished.set()
     reader.join()
 
@@ -101,7 +85,7 @@ def test_a_reader_never_sees_past_an_append_that_is_not_committed(real_log: Log)
             assert real_log.positions() == []
             go_on.set()
 
-    in_threads(write, 3)
+    at_once([partial(write, n) for n in range(3)])
     assert real_log.positions() == [1, 2]
 
 
@@ -113,7 +97,7 @@ def test_one_fact_from_many_senders_is_recorded_once(real_log: Log) -> None:
             outcomes = [real_log.append(reported(f"a-{key}", text="same")) for key in range(10)]
         return [outcome.created for outcome in outcomes if isinstance(outcome, Appended)]
 
-    created = in_threads(send)
+    created = at_once([partial(send, n) for n in range(8)])
     assert [len(one) for one in created] == [10] * 8
     assert sum(sum(one) for one in created) == 10
     assert len(real_log.positions()) == 10
@@ -126,12 +110,12 @@ def test_of_many_who_saw_the_same_version_one_wins(real_log: Log) -> None:
         except VersionConflict:
             return False
 
-    assert sum(in_threads(decide)) == 1
+    assert sum(at_once([partial(decide, n) for n in range(8)])) == 1
 
 
 def test_corrections_at_once_make_one_line(real_log: Log) -> None:
     fact = real_log.append(held()).event
-    in_threads(lambda number: real_log.append(corrected(fact.event_id)))
+    at_once([lambda: real_log.append(corrected(fact.event_id))] * 8)
     line = event_store.read_stream(real_log.ledger_id, real_log.stream_id)
     assert [event.supersedes for event in line[1:]] == [event.event_id for event in line[:-1]]
 
@@ -144,7 +128,7 @@ def test_batches_over_the_same_streams_in_opposite_order_do_not_wait_in_a_ring(r
         for _ in range(3):
             real_log.batch(*[(stream_id, held(text="x")) for stream_id in order])
 
-    in_threads(send)
+    at_once([partial(send, n) for n in range(8)])
     assert real_log.positions() == list(range(1, 8 * 3 * 6 + 1))
 
 
@@ -160,7 +144,7 @@ def test_an_erasure_at_the_same_time_leaves_no_text_and_breaks_nothing(real_log:
             for _ in range(5):
                 real_log.append(held(text="x"))
 
-    in_threads(work)
+    at_once([partial(work, n) for n in range(8)])
     events = event_store.read_stream(real_log.ledger_id, real_log.stream_id)
     assert len(events) == 36
     assert sealing.open_parts(real_log.ledger_id, [event.event_id for event in events]) == {}

@@ -77,7 +77,6 @@ FIELDS_OF = {
 
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(arrivals=arrivals, in_order=st.booleans(), amendments=st.lists(st.integers(0, 24), max_size=3), data=st.data())

@@ -33,6 +33,18 @@ def types(bodies: list[Any]) -> list[str]:
     return [body["type"] for body in bodies]
 
 
+def written(moment: Any) -> str:
+    return str(moment.isoformat().replace("+00:00", "Z"))
+
+
+@contextmanager
+def nothing_projected() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("relationships.commands.events.projections.project", lambda *_, **__: None)
+        patch.setattr("relationships.commands.events.projections.project_many", lambda *_, **__: None)
+        yield
+
+
 def test_an_event_is_told_as_the_api_answers_it_and_the_stage_that_it_brought_after_it(post: Post) -> None:
     post.endpoint()
     client = post.cast.client(now=post.now)
@@ -43,7 +55,7 @@ def test_an_event_is_told_as_the_api_answers_it_and_the_stage_that_it_brought_af
     assert event["data"]["event_id"] == row.event_id
     assert event["data"]["data"] == row.data
     assert event["data"]["chain_hash"] == row.chain_hash
-    assert event["timestamp"] == change["timestamp"] == row.recorded_at.isoformat().replace("+00:00", "Z")
+    assert event["timestamp"] == change["timestamp"] == written(row.recorded_at)
     assert change["data"]["before"] == {"stage": "found", "health": "new", "since": "2026-06-01T12:00:00Z"}
     assert change["data"]["after"]["stage"] == "met"
     assert change["data"]["event_id"] == met.event.event_id in change["data"]["because"]
@@ -67,9 +79,7 @@ def test_silence_alone_is_told_at_its_moment_and_once(post: Post) -> None:
     for period in periods:
         assert post.go(period.begins_at - post.now - SECOND) == []
         bodies = post.go()
-        assert [body["data"]["after"]["since"] for body in bodies] == [
-            period.begins_at.isoformat().replace("+00:00", "Z")
-        ]
+        assert [body["data"]["after"]["since"] for body in bodies] == [written(period.begins_at)]
         assert bodies[0]["timestamp"] == bodies[0]["data"]["after"]["since"]
         assert bodies[0]["data"]["event_id"] is None
         assert bodies[0]["data"]["sentence"]
@@ -144,19 +154,15 @@ def test_a_late_event_that_changes_what_was_told_is_told_as_a_revision_after_its
     assert types(bodies) == ["event.recorded", "stage.changed", "answer.revised"]
     revised = bodies[-1]["data"]
     assert revised["cause"] == [late.event.event_id]
-    assert revised["from_at"] == (post.now - SECOND - 20 * DAY).isoformat().replace("+00:00", "Z")
+    assert revised["from_at"] == written(post.now - SECOND - 20 * DAY)
     assert (revised["before"][0]["stage"], revised["after"][0]["stage"]) == ("found", "met")
     assert post.go(HOUR * 2) == []
 
 
-def test_a_revision_noted_long_after_its_event_is_told_all_the_same(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_revision_noted_long_after_its_event_is_told_all_the_same(post: Post) -> None:
     client = post.cast.client(now=post.now - 50 * DAY)
     post.endpoint()
-    with monkeypatch.context() as patch:
-        patch.setattr("relationships.commands.events.projections.project", lambda *_, **__: None)
-        patch.setattr("relationships.commands.events.projections.project_many", lambda *_, **__: None)
+    with nothing_projected():
         post.cast.record(client, "meeting_held", post.now - 20 * DAY, now=post.now, mode="in_person")
         assert types(post.go()) == ["event.recorded", "stage.changed"]
     post.now += HOUR * 3
@@ -165,20 +171,17 @@ def test_a_revision_noted_long_after_its_event_is_told_all_the_same(
     assert types(post.go()) == ["answer.revised"]
 
 
-def test_a_period_of_a_client_that_is_not_projected_yet_is_told_at_its_moment(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_period_of_a_client_that_is_not_projected_yet_is_told_at_its_moment(post: Post) -> None:
     client = post.cast.client(now=post.now)
     post.cast.record(client, "meeting_held", post.now, mode="in_person")
     post.endpoint("stage.changed")
-    monkeypatch.setattr("relationships.commands.events.projections.project", lambda *_, **__: None)
-    monkeypatch.setattr("relationships.commands.events.projections.project_many", lambda *_, **__: None)
     post.now += DAY
-    post.cast.record(client, "call_held", post.now, now=post.now, direction="mutual", channel="phone")
+    with nothing_projected():
+        post.cast.record(client, "call_held", post.now, now=post.now, direction="mutual", channel="phone")
     first = next(p for p in queries.timeline(post.cast.system, client.id, now=post.now).data if p.begins_at > post.now)
     post.go()
     bodies = post.go(first.begins_at - post.now)
-    assert [body["data"]["after"]["since"] for body in bodies] == [first.begins_at.isoformat().replace("+00:00", "Z")]
+    assert [body["data"]["after"]["since"] for body in bodies] == [written(first.begins_at)]
 
 
 # ---------------------------------------------------------------------- by silence alone, whatever else goes on
@@ -209,20 +212,8 @@ def moments_by_the_log(post: Post, client_id: str, started: datetime) -> list[st
     return [written(from_us(change.at)) for _, change in changed if change.event_id is None]
 
 
-def written(moment: Any) -> str:
-    return str(moment.isoformat().replace("+00:00", "Z"))
-
-
 def go_often(post: Post, later: timedelta = SECOND) -> list[Any]:
     return post.go(later) + [body for _ in range(4) for body in post.go()]
-
-
-@contextmanager
-def nothing_projected() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("relationships.commands.events.projections.project", lambda *_, **__: None)
-        patch.setattr("relationships.commands.events.projections.project_many", lambda *_, **__: None)
-        yield
 
 
 def test_a_moment_that_passed_before_a_backlog_is_told_though_a_late_event_in_it_covers_the_silence(

@@ -16,11 +16,5 @@ class Command(changepassword.Command):
     def handle(self, *args: Any, **options: Any) -> str | None:
         told: str | None = super().handle(*args, **options)
         user = User.objects.get_by_natural_key(options["username"] or getpass.getuser())
-        security.note(
-            "password_changed",
-            now=timezone.now(),
-            actor="system:changepassword",
-            organisation_id=user.organisation_id,
-            about=f"user:{user.pk}",
-        )
+        security.note_person("password_changed", user, now=timezone.now(), actor="system:changepassword")
         return told

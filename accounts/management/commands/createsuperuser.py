@@ -17,12 +17,8 @@ class Command(createsuperuser.Command):
         latest = User.objects.aggregate(Max("pk"))["pk__max"] or 0
         told: str | None = super().handle(*args, **options)
         for user in User.objects.filter(pk__gt=latest, is_superuser=True):
-            security.note(
-                "person_added",
-                now=timezone.now(),
-                actor="system:createsuperuser",
-                organisation_id=user.organisation_id,
-                about=f"user:{user.pk}",
-                details=security.rights_of(user),
+            rights = security.rights_of(user)
+            security.note_person(
+                "person_added", user, now=timezone.now(), actor="system:createsuperuser", details=rights
             )
         return told

@@ -182,14 +182,8 @@ class Command(BaseCommand):
                     FIRST_ADMINISTRATOR, password, name="Administrator", organisation=organisation
                 )
                 User.objects.filter(pk=user.pk).update(has_generated_password=True)
-                security.note(
-                    "person_added",
-                    now=timezone.now(),
-                    actor="system:up",
-                    organisation_id=organisation.pk,
-                    about=f"user:{user.pk}",
-                    details=security.rights_of(user),
-                )
+                rights = security.rights_of(user)
+                security.note_person("person_added", user, now=timezone.now(), actor="system:up", details=rights)
                 # Said before it is kept: a password that nobody saw would lock everybody out.
                 self.tell(f"First administrator: {FIRST_ADMINISTRATOR}")
                 self.tell(f"Password (shown only this once): {password}")
