@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -44,15 +45,16 @@ def who_answers(port: int) -> list[int]:
         connection.close()
 
 
-def test_kept_connections_are_shared_by_the_workers(port: int) -> None:
-    connections = [HTTPConnection("127.0.0.1", port, timeout=30) for _ in range(8)]
-    try:
-        workers = Counter(answer(connection)[0] for connection in connections)
-    finally:
+def test_two_kept_connections_have_a_worker_each(port: int) -> None:
+    """By chance alone both are with one worker in more than half of the rounds."""
+    shared = 0
+    for _ in range(8):
+        connections = [HTTPConnection("127.0.0.1", port, timeout=30) for _ in range(2)]
+        shared += len({answer(connection)[0] for connection in connections}) == 2
         for connection in connections:
             connection.close()
-    assert len(workers) == 2
-    assert min(workers.values()) >= 2, workers
+        time.sleep(0.2)  # until the workers have noticed
+    assert shared >= 7
 
 
 def test_the_program_itself_is_not_searched_for_garbage(port: int) -> None:
