@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from relationships.domain.instants import from_us
+
 
 class Recorded(NamedTuple):
     """An event as it stands in the log. `data` holds the clear fields; texts are opened by `relationships.sealing`."""
@@ -34,15 +36,22 @@ class Recorded(NamedTuple):
     sealed_digest: bytes | None
 
 
-COLUMNS = """e.ledger_id, e.position, e.event_id::text, e.stream_id::text, e.version, e.type, e.type_version,
-    e.occurred_at, e.occurred_tz, e.precision, e.recorded_at, e.recorded_by, e.source, e.external_id, e.request_id,
+# Instants as microseconds: to read two of them out of text took a quarter of a page of the feed.
+_OCCURRED_AT, _RECORDED_AT = (
+    f"(date_part('epoch', e.{name}) * 1000000)::bigint" for name in ("occurred_at", "recorded_at")
+)
+COLUMNS = f"""e.ledger_id, e.position, e.event_id::text, e.stream_id::text, e.version, e.type, e.type_version,
+    {_OCCURRED_AT}, e.occurred_tz, e.precision, {_RECORDED_AT}, e.recorded_by, e.source, e.external_id, e.request_id,
     e.supersedes::text, e.body::text, e.chain_hash, e.sealed_digest"""
+_INSTANTS = (7, 10)
 _BODY = 16
 
 
 def recorded(row: tuple[Any, ...]) -> Recorded:
     """The event of a row of COLUMNS."""
     fields: list[Any] = list(row)
+    for place in _INSTANTS:
+        fields[place] = from_us(row[place])
     fields[_BODY] = orjson.loads(row[_BODY])
     return Recorded(*fields)
 
