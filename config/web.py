@@ -35,8 +35,7 @@ class Worker(ThreadWorker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        gc.collect()
-        gc.freeze()  # the program itself stays: no need to search it again
+        gc.freeze()  # the program itself stays, and its memory is shared with the other workers: never search it
         gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
 
     def accept(self, listener: socket.socket) -> None:

@@ -12,7 +12,7 @@ from psycopg import Cursor
 
 from accounts import walls
 from relationships.domain.facts import Fact
-from relationships.event_store.records import COLUMNS, Recorded, recorded
+from relationships.event_store.records import COLUMNS, OCCURRED_AT, Recorded, recorded
 
 WithMac = tuple[Recorded, bytes | None]
 NaturalKey = tuple[str, str, str]
@@ -209,7 +209,7 @@ def _facts_where(condition: str, parameters: Sequence[Any]) -> list[tuple[Any, .
             cursor.execute(
                 f"""
                 SELECT e.stream_id::text, e.event_id::text, e.version, e.type,
-                       (date_part('epoch', e.occurred_at) * 1000000)::bigint, e.source, e.external_id, e.body::text
+                       {OCCURRED_AT}, e.source, e.external_id, e.body::text
                   FROM relationships_event e {condition}
                  ORDER BY e.stream_id, e.version
                 """,

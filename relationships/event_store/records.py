@@ -37,11 +37,11 @@ class Recorded(NamedTuple):
 
 
 # Instants as microseconds: to read two of them out of text took a quarter of a page of the feed.
-_OCCURRED_AT, _RECORDED_AT = (
+OCCURRED_AT, _RECORDED_AT = (
     f"(date_part('epoch', e.{name}) * 1000000)::bigint" for name in ("occurred_at", "recorded_at")
 )
 COLUMNS = f"""e.ledger_id, e.position, e.event_id::text, e.stream_id::text, e.version, e.type, e.type_version,
-    {_OCCURRED_AT}, e.occurred_tz, e.precision, {_RECORDED_AT}, e.recorded_by, e.source, e.external_id, e.request_id,
+    {OCCURRED_AT}, e.occurred_tz, e.precision, {_RECORDED_AT}, e.recorded_by, e.source, e.external_id, e.request_id,
     e.supersedes::text, e.body::text, e.chain_hash, e.sealed_digest"""
 _INSTANTS = (7, 10)
 _BODY = 16
