@@ -210,6 +210,11 @@ class Fold:
             self._settings_before(facts)
         elif facts and facts[0].at <= self.at:
             raise NeedsHistory("an event that is not later than those folded")
+        else:
+            # As `effective` leaves them out where it knows of the meeting.
+            facts = [
+                fact for fact in facts if fact.type != "meeting_missed" or fact.data["meeting_id"] not in self.held
+            ]
         self.absent = absent
         last = len(facts)
         begin = 0

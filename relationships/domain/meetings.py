@@ -268,8 +268,6 @@ def take_cancellation(fold: Fold, fact: Fact) -> None:
 def take_miss(fold: Fold, fact: Fact) -> None:
     meeting_id = fact.data["meeting_id"]
     _require_known(fold, meeting_id)
-    if meeting_id in fold.held:
-        return
     fold.missed_ids.add(meeting_id)
     note_signal(fold, fact)
     plan = fold.planned.get(meeting_id)

@@ -102,7 +102,8 @@ def dump(fold: Fold) -> dict[str, Any]:
     return state | {
         "shape": SHAPE,
         "named": sorted(fold.named),
-        "missed_ids": [plan.meeting_id for plan in planned if plan.status == "missed"],
+        # Not by status: what was missed may have been planned anew, and be held in the end.
+        "missed_ids": [plan.meeting_id for plan in planned if plan.meeting_id in fold.missed_ids],
         "cover": [fold.cover.total, fold.cover.until],
         "gap": None if fold.gap is None else _values(fold.gap),
         "closed": [_values(gap) for gap in fold.closed],

@@ -161,6 +161,12 @@ def test_the_terms_add_up(facts: list[Fact], later: int) -> None:
     assert sum(term.points for term in fold.terms(moment)) == pytest.approx(fold.total(moment), rel=1e-9, abs=1e-12)
 
 
+def in_the_log(facts: list[Fact], known: list[Fact]) -> set[str]:
+    """What may be named: every event, and the meetings of those that were taken in."""
+    events = {name for fact in facts for name in (fact.event_id, fact.external_id) if name}
+    return events | {str(fact.data["meeting_id"]) for fact in known if "meeting_id" in fact.data}
+
+
 @given(histories(), st.data())
 @settings(max_examples=40)
 def test_going_on_from_saved_state_gives_what_folding_from_nothing_gives(facts: list[Fact], data: Any) -> None:
@@ -170,12 +176,13 @@ def test_going_on_from_saved_state_gives_what_folding_from_nothing_gives(facts: 
     cut = data.draw(st.sampled_from(sorted({fact.at for fact in facts})))
     before = Fold(DEFAULT_POLICY)
     # A miss of a meeting held later is no fact of the whole, but one of the part: leave these to NeedsHistory.
-    before.take(effective([fact for fact in facts if fact.at <= cut]))
+    known = [fact for fact in facts if fact.at <= cut]
+    before.take(effective(known))
     earlier = before.judge()
     resumed = Fold.load(DEFAULT_POLICY, json.loads(json.dumps(before.dump())))
     later = effective([fact for fact in facts if fact.at > cut])
     try:
-        resumed.take(later, absent=resumed.unresolved(later))
+        resumed.take(later, absent=resumed.unresolved(later) - in_the_log(facts, known))
     except NeedsHistory:
         return
     fresh = resumed.judge()
@@ -187,6 +194,41 @@ def test_going_on_from_saved_state_gives_what_folding_from_nothing_gives(facts: 
         assert json.dumps(going_on[name]) == json.dumps(at_once[name]), name
     assert actions(resumed, fresh) == actions(whole, told)
     assert [tie[:2] for tie in resumed.ties(moment)] == [tie[:2] for tie in whole.ties(moment)]
+
+
+@pytest.mark.parametrize("again", ["meeting_scheduled", "meeting_cancelled"])
+def test_a_meeting_missed_and_then_said_otherwise_needs_history_when_it_was_held(again: str) -> None:
+    """Its miss counts nothing then, and the saved state has counted it."""
+    meeting = {"meeting_id": "m"}
+    plan = meeting | ({"starts_at": "2026-01-10T09:00:00Z"} if again == "meeting_scheduled" else {"by": "theirs"})
+    facts = [
+        Fact("e0", 1, "client_registered", DAY_ZERO, None, None, {"name": "A", "tier": "standard"}),
+        Fact("e1", 2, "meeting_missed", DAY_ZERO + DAY, "s", "x1", meeting),
+        Fact("e2", 3, again, DAY_ZERO + DAY, "s", "x2", plan),
+    ]
+    fold = Fold(DEFAULT_POLICY)
+    fold.take(effective(facts))
+    fold.judge()
+    resumed = Fold.load(DEFAULT_POLICY, json.loads(json.dumps(fold.dump())))
+    held = Fact("e3", 4, "meeting_held", DAY_ZERO + 2 * DAY, "s", "x3", meeting | {"mode": "in_person"})
+    with pytest.raises(NeedsHistory):
+        resumed.take(effective([held]))
+
+
+def test_a_miss_of_a_meeting_that_was_held_leaves_saved_state_as_it_was() -> None:
+    fold = Fold(DEFAULT_POLICY)
+    fold.take(
+        [
+            Fact("e0", 1, "client_registered", DAY_ZERO, None, None, {"name": "A", "tier": "standard"}),
+            Fact("e1", 2, "meeting_held", DAY_ZERO + DAY, "s", "x1", {"meeting_id": "m", "mode": "in_person"}),
+        ]
+    )
+    told = fold.judge()
+    saved = json.loads(json.dumps(fold.dump()))
+    resumed = Fold.load(DEFAULT_POLICY, saved)
+    resumed.take(effective([Fact("e2", 3, "meeting_missed", DAY_ZERO + 2 * DAY, "s", "x2", {"meeting_id": "m"})]))
+    assert resumed.judge() == told[-len(resumed.judge()) :]
+    assert json.loads(json.dumps(resumed.dump())) == saved
 
 
 @given(histories())
