@@ -56,22 +56,23 @@ def record_event(
     """
     demand(principal, "events:write")
     scope = scope_of(principal)
-    client_id = scope.client_id(ref)
-    draft = _checked(scope, client_id, stated(item, now=now), now=now)
-    if draft.type in AMENDMENTS and if_match is None:
-        raise PreconditionRequired
-    people = _people(scope, [(client_id, draft)])
-    try:
-        appended = _append(scope, client_id, replace(draft, event_id=event_id), people, if_match, now, request_id)
-    except IntegrityError:
-        known = event_store.events(scope.ledger_id, [event_id]) if event_id else {}
-        if event_id not in known:
-            raise
-        return Appended(known[event_id], created=True)
-    except VersionConflict as conflict:
-        raise PreconditionFailed(conflict.current) from None
-    except EventUnknown:
-        raise _unknown_event() from None
+    with projections.in_turn(scope.ledger_id):
+        client_id = scope.client_id(ref)
+        draft = _checked(scope, client_id, stated(item, now=now), now=now)
+        if draft.type in AMENDMENTS and if_match is None:
+            raise PreconditionRequired
+        people = _people(scope, [(client_id, draft)])
+        try:
+            appended = _append(scope, client_id, replace(draft, event_id=event_id), people, if_match, now, request_id)
+        except IntegrityError:
+            known = event_store.events(scope.ledger_id, [event_id]) if event_id else {}
+            if event_id not in known:
+                raise
+            return Appended(known[event_id], created=True)
+        except VersionConflict as conflict:
+            raise PreconditionFailed(conflict.current) from None
+        except EventUnknown:
+            raise _unknown_event() from None
     if appended.created:
         projections.project(scope.ledger_id, client_id, now=now)
     return appended

@@ -13,7 +13,7 @@ from .previewing import Aside, Cause, Move, Preview, Stand, preview
 from .projecting import project_many
 from .rebuilding import Progress, Rebuilt, rebuild
 from .sweeping import sweep, waiting
-from .turns import project
+from .turns import in_turn, project
 from .working import fold_of, fold_whole
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "ensure_live",
     "fold_of",
     "fold_whole",
+    "in_turn",
     "known_policy",
     "live",
     "outdated",

@@ -105,6 +105,57 @@ def test_a_client_whose_whole_history_is_read_delays_itself_alone(cast: Cast, mo
     assert queries.client(cast.system, client.id, now=NOW).stage == "found"
 
 
+def test_recording_takes_turns_in_the_order_of_arrival_and_a_projection_waits_for_one(cast: Cast) -> None:
+    order: list[str] = []
+    queue = turns._at_work[cast.ledger_id]
+
+    def record(name: str) -> None:
+        with projections.in_turn(cast.ledger_id):
+            order.append(name)
+        with projections.in_turn(cast.ledger_id):  # whoever comes back stands behind those who wait
+            order.append(name)
+
+    assert queue.acquire(0)
+    with ThreadPoolExecutor(3) as pool:
+        works = []
+        for number, name in enumerate("abc", 1):
+            works.append(pool.submit(record, name))
+            while len(queue._waiting) < number:
+                time.sleep(0.001)
+        queue.release()
+        for work in works:
+            work.result(timeout=10)
+    assert order == list("abcabc")
+    assert not queue._taken
+
+
+def test_a_turn_that_does_not_come_is_gone_without(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = met_behind_the_projections_back(cast, "Firm", monkeypatch)
+    monkeypatch.setattr(turns, "PATIENCE", 0.05)
+    queue = turns._at_work[cast.ledger_id]
+    assert queue.acquire(0)
+    with projections.in_turn(cast.ledger_id):
+        assert not queue.acquire(0)
+    projections.project(cast.ledger_id, client, now=NOW)
+    assert standing(cast, client) == "met"
+    assert not queue._waiting
+    queue.release()
+    assert queue.acquire(0)
+    queue.release()
+
+
+def test_whoever_is_in_a_transaction_waits_for_no_turn(cast: Cast) -> None:
+    queue = turns._at_work[cast.ledger_id]
+    assert queue.acquire(0)
+    try:
+        with transaction.atomic():
+            begun = time.monotonic()
+            with projections.in_turn(cast.ledger_id):
+                assert time.monotonic() - begun < turns.PATIENCE / 2
+    finally:
+        queue.release()
+
+
 def test_one_that_fails_is_tried_by_the_next_who_waits(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     client = met_behind_the_projections_back(cast, "Firm", monkeypatch)
     with monkeypatch.context() as patched:
